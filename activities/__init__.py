@@ -1,0 +1,1 @@
+"""Touches, never decides: one port call, one verdict."""

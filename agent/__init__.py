@@ -1,0 +1,1 @@
+"""Runs on the machine beside untrusted code: starts the runner and reports."""

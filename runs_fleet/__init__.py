@@ -1,0 +1,1 @@
+"""The core: models, names, labels, ports and the adapters behind them."""

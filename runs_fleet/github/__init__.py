@@ -1,0 +1,1 @@
+"""GitHub: what its events mean (`events`) and how it is called (`client`)."""

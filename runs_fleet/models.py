@@ -1,0 +1,285 @@
+"""What the rooms say to each other: immutable payloads, deaf to what a newer peer adds."""
+
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+Arch = Literal["amd64", "arm64"]
+Mode = Literal["ec2", "k8s"]
+Phase = Literal["queued", "in_progress", "completed"]
+
+
+class Wire(BaseModel):
+    """Base for payloads. No secret ever goes into one: they show in the Temporal UI."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+
+class Market(StrEnum):
+    """How a machine is bought."""
+
+    SPOT = "spot"
+    ON_DEMAND = "on-demand"
+
+
+class Span(Wire):
+    """A closed range; no `most` means no upper bound."""
+
+    least: int = Field(ge=1)
+    most: int | None = None
+
+
+class RunnerSpec(Wire):
+    """The machine that one label asks for. `ram` and `disk` are GiB."""
+
+    cpu: Span = Span(least=2, most=4)
+    ram: Span = Span(least=1)
+    arch: Arch | None = None
+    families: tuple[str, ...] = ()
+    gen: int | None = None
+    disk: int | None = None
+    pool: str | None = None
+    spot: bool = True
+    private: bool = False
+    backend: Mode | None = None
+    rerun: bool = True
+
+
+class Policy(Wire):
+    """How patient a lifecycle is; part of its input, so that a replay never changes its mind."""
+
+    boot_timeout: timedelta = timedelta(minutes=10)
+    pickup_timeout: timedelta = timedelta(minutes=5)
+    theft_grace: timedelta = timedelta(seconds=10)
+    finish_grace: timedelta = timedelta(seconds=10)
+    silence: timedelta = timedelta(minutes=10)
+    max_runtime: timedelta = timedelta(hours=12)
+    max_wait: timedelta = timedelta(hours=20)
+    retry_least: timedelta = timedelta(seconds=10)
+    retry_most: timedelta = timedelta(minutes=10)
+    busy_look: timedelta = timedelta(seconds=15)
+
+
+class Scope(Wire):
+    """Where a runner registers, and with which installation's token to ask.
+
+    With `org` the runner registers at the organization, without it at the repository.
+    `repo` is always the full name of the job's repository.
+    """
+
+    repo: str
+    org: str | None = None
+    installation_id: int | None = None
+
+
+class JobRequest(Wire):
+    """One queued GitHub job that carries our label; input of its lifecycle."""
+
+    job_id: int
+    run_id: int
+    run_attempt: int = 1
+    scope: Scope
+    name: str = ""
+    workflow: str = ""
+    labels: tuple[str, ...]
+    label: str
+    spec: RunnerSpec | None = None
+    refusal: str | None = None
+    url: str = ""
+    queued_at: datetime
+    delivered_at: datetime
+    delivery: str = ""
+    mode: Mode = "ec2"
+    policy: Policy = Policy()
+
+
+class JobEvent(Wire):
+    """What GitHub says of one job, by webhook or by REST; the older of two is harmless."""
+
+    job_id: int
+    phase: Phase
+    conclusion: str | None = None
+    runner_name: str | None = None
+    at: datetime
+    source: Literal["webhook", "rest"] = "webhook"
+
+
+ReportKind = Literal["ready", "started", "finished", "interrupted", "failed"]
+
+
+class RunnerReport(Wire):
+    """What an agent says of its runner: a hint, never the last word.
+
+    ready        the agent has its config (and removed it from the store) and is starting the runner
+    started      the runner printed `Running job: <job>`
+    finished     the runner ended by itself; `outcome` says how
+    interrupted  the machine is about to be taken away (spot notice, SIGTERM)
+    failed       the runner could not be started or broke; `outcome` says how
+    `outcome` is one of Succeeded, SucceededWithIssues, Failed, Canceled, Skipped, Abandoned,
+    no_job, idle, registration_lost, conflict, outdated, interrupted, max_runtime, broken.
+    """
+
+    runner: str
+    kind: ReportKind
+    at: datetime
+    machine_id: str = ""
+    job: str = ""
+    outcome: str = ""
+    detail: str = ""
+
+
+class MachineEvent(Wire):
+    """What the cloud says of a machine; `cause` is the provider's own code.
+
+    interruption  the machine will be taken in about two minutes
+    gone          the machine is stopping, stopped, shutting down or terminated
+    """
+
+    machine_id: str
+    runner: str = ""
+    kind: Literal["interruption", "gone"]
+    cause: str = ""
+    at: datetime
+
+
+class Rung(Wire):
+    """One way to buy a machine: `wide` also takes types outside the default families."""
+
+    market: Market
+    wide: bool = False
+
+
+class MachineOrder(Wire):
+    """One deliberate try to create a runner's machine.
+
+    `token` is the idempotency key: the same token never makes a second machine; every
+    deliberate next try carries a new one.
+    """
+
+    runner: str
+    token: str
+    job_id: int
+    attempt: int
+    repo: str
+    spec: RunnerSpec
+    rung: Rung
+
+
+class Machine(Wire):
+    """A machine that exists; `price` is US dollars per hour where known."""
+
+    machine_id: str
+    machine_type: str = ""
+    market: Market = Market.ON_DEMAND
+    zone: str = ""
+    price: float | None = None
+
+
+class MachineStatus(Wire):
+    """A machine as the cloud sees it; `cause` says why it ended (`StateReason.Code`)."""
+
+    machine_id: str
+    state: Literal["pending", "running", "stopping", "stopped", "gone"]
+    runner: str = ""
+    cause: str = ""
+
+
+class RegistrationRequest(Wire):
+    """Mint a JIT config for `runner` and hand it to its machine; nothing secret comes back."""
+
+    runner: str
+    machine_id: str
+    scope: Scope
+    labels: tuple[str, ...]
+    idle_limit: timedelta
+    max_runtime: timedelta
+
+
+class Registration(Wire):
+    """A runner as registered at GitHub."""
+
+    runner_id: int
+    runner: str
+    online: bool = False
+    busy: bool = False
+
+
+class JobLookup(Wire):
+    """Which job to ask GitHub about."""
+
+    scope: Scope
+    job_id: int
+
+
+class ReleaseRequest(Wire):
+    """Take one runner away, by the guarded order.
+
+    `spent` means GitHub named this runner in a completed event: an ephemeral runner that ran
+    its job has deregistered itself, so there is nothing left to guard.
+    `force` takes even a busy one: maximum runtime and operators only.
+    `config_read` means that the agent said it removed its config, so nobody else has to.
+    """
+
+    runner: str
+    scope: Scope
+    runner_id: int | None = None
+    machine_id: str | None = None
+    spent: bool = False
+    force: bool = False
+    config_read: bool = False
+
+
+class ReleaseResult(Wire):
+    """`busy` means GitHub said the runner is working: it was kept, come back later."""
+
+    busy: bool = False
+    machine_seen: bool = True
+
+
+class Attempt(Wire):
+    """One runner made for a job, and why it ended."""
+
+    number: int
+    runner: str
+    machine: Machine | None = None
+    cause: str = ""
+    detail: str = ""
+    served_job: int | None = None
+    created_at: datetime | None = None
+    ready_at: datetime | None = None
+    ended_at: datetime | None = None
+
+
+class Timings(Wire):
+    """When each thing happened, UTC; what never happened is None."""
+
+    queued: datetime
+    delivered: datetime
+    placed: datetime | None = None
+    ready: datetime | None = None
+    started: datetime | None = None
+    completed: datetime | None = None
+    released: datetime | None = None
+
+
+class JobOutcome(Wire):
+    """How a lifecycle ended.
+
+    state: completed (GitHub concluded the job), cancelled (before it ran), refused (bad label),
+    gave_up (the ladder ended), timed_out (maximum runtime), released (by an operator),
+    vanished (GitHub no longer knows the job).
+    """
+
+    job_id: int
+    repo: str
+    state: str
+    conclusion: str | None = None
+    reason: str = ""
+    runner: str = ""
+    machine: Machine | None = None
+    attempts: tuple[Attempt, ...] = ()
+    timings: Timings
+    cost: float | None = None
+    rerun_requested: bool = False

@@ -1,0 +1,37 @@
+"""Every derived name in one place, so two processes never spell one differently."""
+
+import re
+
+PREFIX = "runs-fleet"
+RUNNER = re.compile(rf"{PREFIX}-(?P<job>[0-9]{{1,19}})-(?P<attempt>[0-9]{{1,6}})", re.IGNORECASE)
+
+
+def lifecycle(job_id: int) -> str:
+    """Name the one workflow of a job; GitHub's job ids are unique per host."""
+    return f"job-{job_id}"
+
+
+def runner(job_id: int, attempt: int) -> str:
+    """Name the runner before it exists; whoever reads the name knows its owner."""
+    return f"{PREFIX}-{job_id}-{attempt}"
+
+
+def owner(runner_name: str | None) -> tuple[int, int] | None:
+    """Return (job id, attempt) of one of our runners, or None for somebody else's."""
+    match = RUNNER.fullmatch(runner_name or "")
+    return (int(match["job"]), int(match["attempt"])) if match else None
+
+
+def token(runner_name: str, order: int) -> str:
+    """Name one deliberate create call; at most 64 characters, as EC2 demands of a ClientToken."""
+    return f"{runner_name}-{order}"
+
+
+def task_queue(mode: str) -> str:
+    """Name the task queue of one mode's workers."""
+    return f"{PREFIX}-{mode}"
+
+
+def config_path(prefix: str, machine_id: str) -> str:
+    """Name the parameter from which a machine reads its runner's config."""
+    return f"{prefix.rstrip('/')}/{machine_id}"

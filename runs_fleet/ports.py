@@ -1,0 +1,125 @@
+"""What the rooms need of the world outside, and what happens when it is already so."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Protocol
+
+from runs_fleet.models import JobEvent, Machine, MachineOrder, MachineStatus, Registration, Scope
+
+
+@dataclass(frozen=True)
+class JitRunner:
+    """A freshly minted registration and its secret; never leaves the activity that made it."""
+
+    runner_id: int
+    runner: str
+    jit_config: str = field(repr=False)
+
+
+@dataclass(frozen=True)
+class RunnerConfig:
+    """What one machine's agent is told, through the config store. Secret as a whole.
+
+    `report_key` signs this runner's reports; `reports` is the address of the report queue;
+    limits are seconds; `expires_at` is when a machine still without a job is of no more use.
+    """
+
+    runner: str
+    jit_config: str = field(repr=False)
+    report_key: str = field(repr=False)
+    reports: str
+    idle_limit: float
+    max_runtime: float
+
+
+@dataclass(frozen=True)
+class Message:
+    """One queue message: its text and the handle that acknowledges it."""
+
+    handle: str
+    body: str
+    receives: int = 1
+    sent_at: datetime | None = None
+
+
+class Provider(Protocol):
+    """One place to run jobs."""
+
+    def create(self, order: MachineOrder) -> Machine:
+        """Create the runner's machine, or find the one that this order's token made before.
+
+        Raises NoCapacity when this rung is full, Refused when it never can be.
+        """
+        ...
+
+    def terminate(self, runner: str, machine_id: str | None = None) -> bool:
+        """Remove the runner's machines, all that bear its name; already gone is a success.
+
+        Returns whether any machine was seen: a create whose answer was lost may show late.
+        """
+        ...
+
+    def describe(self, machine_ids: Sequence[str]) -> list[MachineStatus]:
+        """Tell the state of machines and their runners' names; unknown ones are left out."""
+        ...
+
+
+class ConfigStore(Protocol):
+    """Where a machine finds its runner's config, by its own machine id."""
+
+    def store(self, machine_id: str, config: RunnerConfig) -> None:
+        """Write the config; one that is there is replaced. Raises Refused when it cannot fit."""
+        ...
+
+    def fetch(self, machine_id: str) -> RunnerConfig | None:
+        """Read the config, or None while there is none."""
+        ...
+
+    def delete(self, machine_id: str) -> None:
+        """Remove the config; already gone is a success."""
+        ...
+
+
+class GitHub(Protocol):
+    """GitHub's REST API, as far as runners need it."""
+
+    def mint(self, scope: Scope, runner: str, labels: Sequence[str]) -> JitRunner:
+        """Register an ephemeral JIT runner with exactly these labels. Raises NameTaken."""
+        ...
+
+    def find_runner(self, scope: Scope, runner: str) -> Registration | None:
+        """Look a registration up by name, or None."""
+        ...
+
+    def delete_runner(self, scope: Scope, runner_id: int) -> None:
+        """Remove a registration; already gone is a success. Raises RunnerBusy."""
+        ...
+
+    def job(self, scope: Scope, job_id: int) -> JobEvent:
+        """Ask what became of a job. Raises NotThere."""
+        ...
+
+    def rerun_job(self, scope: Scope, job_id: int) -> None:
+        """Run a concluded job once more, as a new job with a new id."""
+        ...
+
+
+class Inbox(Protocol):
+    """A queue as its reader sees it."""
+
+    def read(self) -> list[Message]:
+        """Wait for messages, some seconds at the most; an empty list is a normal answer."""
+        ...
+
+    def ack(self, handles: Sequence[str]) -> None:
+        """Remove handled messages; already removed is a success."""
+        ...
+
+
+class Outbox(Protocol):
+    """A queue as an agent sees it."""
+
+    def send(self, body: str, *, group: str, key: str) -> None:
+        """Send one message; `group` keeps order, `key` tells repeats, where the queue can."""
+        ...

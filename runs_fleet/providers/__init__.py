@@ -1,0 +1,1 @@
+"""Places that run jobs, one package per cloud SDK."""

@@ -1,0 +1,1 @@
+"""Amazon EC2: fleets, instance types and runner configs in SSM."""

@@ -1,0 +1,1 @@
+"""Queues that carry reports and events, one module per SDK."""

@@ -1,0 +1,1 @@
+"""The door for Temporal: wiring, relay of reports, schedules."""

@@ -1,0 +1,1 @@
+"""Decides, never touches: the workflows and their timing."""
