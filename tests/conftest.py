@@ -1,0 +1,26 @@
+"""What most tests stand on: one real Temporal server for the whole session."""
+
+from collections.abc import AsyncIterator, Iterator
+
+import pytest
+import pytest_asyncio
+from temporalio.client import Client
+from temporalio.contrib.pydantic import pydantic_data_converter
+
+from simulator.temporal import TemporalServer
+from workflows import attributes
+
+
+@pytest.fixture(scope="session")
+def temporal_server() -> Iterator[TemporalServer]:
+    """A real server, in memory, on free ports."""
+    with TemporalServer() as server:
+        yield server
+
+
+@pytest_asyncio.fixture(scope="session")
+async def temporal(temporal_server: TemporalServer) -> AsyncIterator[Client]:
+    """A client with our data converter, in a namespace that knows our search attributes."""
+    client = await Client.connect(temporal_server.address, data_converter=pydantic_data_converter)
+    await attributes.ensure(client)
+    yield client

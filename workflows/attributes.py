@@ -1,0 +1,65 @@
+"""Search attributes that make the list of jobs in the Temporal UI readable."""
+
+from datetime import timedelta
+
+from temporalio.api.enums.v1 import IndexedValueType
+from temporalio.api.operatorservice.v1 import (
+    AddSearchAttributesRequest,
+    ListSearchAttributesRequest,
+)
+from temporalio.client import Client
+from temporalio.common import SearchAttributeKey, SearchAttributePair, TypedSearchAttributes
+from temporalio.service import RPCError, RPCStatusCode
+
+from runs_fleet.models import JobRequest
+
+REPO = SearchAttributeKey.for_keyword("Repo")
+JOB = SearchAttributeKey.for_keyword("JobName")
+POOL = SearchAttributeKey.for_keyword("Pool")
+MODE = SearchAttributeKey.for_keyword("Mode")
+STATE = SearchAttributeKey.for_keyword("RunnerState")
+RUNNER = SearchAttributeKey.for_keyword("RunnerName")
+MACHINE_TYPE = SearchAttributeKey.for_keyword("MachineType")
+CONCLUSION = SearchAttributeKey.for_keyword("Conclusion")
+ATTEMPT = SearchAttributeKey.for_int("Attempt")
+KEYWORDS = (REPO, JOB, POOL, MODE, STATE, RUNNER, MACHINE_TYPE, CONCLUSION)
+TYPES: dict[str, IndexedValueType.ValueType] = {
+    **{key.name: IndexedValueType.INDEXED_VALUE_TYPE_KEYWORD for key in KEYWORDS},
+    ATTEMPT.name: IndexedValueType.INDEXED_VALUE_TYPE_INT,
+}
+CALL_LIMIT = timedelta(seconds=5)
+
+
+def at_start(request: JobRequest) -> TypedSearchAttributes:
+    """Describe a job from the moment it is known, before anything is done for it."""
+    job = f"{request.workflow} / {request.name}" if request.workflow else request.name
+    pairs: list[SearchAttributePair[str]] = [
+        SearchAttributePair(REPO, request.scope.repo),
+        SearchAttributePair(JOB, job),
+        SearchAttributePair(MODE, request.mode),
+        SearchAttributePair(STATE, "refused" if request.refusal else "placing"),
+    ]
+    if request.spec and request.spec.pool:
+        pairs.append(SearchAttributePair(POOL, request.spec.pool))
+    return TypedSearchAttributes(pairs)
+
+
+async def ensure(client: Client) -> None:
+    """Register the attributes that the namespace lacks; those that are there stay untouched.
+
+    Raises RPCError where the server does not allow it (Temporal Cloud: create them there).
+    https://docs.temporal.io/search-attribute#custom-search-attribute
+    """
+    listed = await client.operator_service.list_search_attributes(
+        ListSearchAttributesRequest(namespace=client.namespace), timeout=CALL_LIMIT
+    )
+    missing = {name: kind for name, kind in TYPES.items() if name not in listed.custom_attributes}
+    if not missing:
+        return
+    request = AddSearchAttributesRequest(namespace=client.namespace, search_attributes=missing)
+    try:
+        await client.operator_service.add_search_attributes(request, timeout=CALL_LIMIT)
+    except RPCError as error:
+        # The API and the worker may register at the same moment.
+        if error.status != RPCStatusCode.ALREADY_EXISTS:
+            raise
