@@ -1,0 +1,1 @@
+"""The agent, tried with real processes and real HTTP."""
