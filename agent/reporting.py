@@ -1,0 +1,91 @@
+"""Reports on their way out: nothing that happens to them ever holds up the runner."""
+
+import logging
+import queue
+import threading
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+
+from agent.patience import Grumble, backoff
+from agent.watch import Say
+from runs_fleet import reports
+from runs_fleet.errors import FleetError
+from runs_fleet.models import RunnerReport
+from runs_fleet.ports import Outbox, RunnerConfig
+
+WAITING_LIMIT = 64
+TEXT_LIMIT = 1_000
+
+log = logging.getLogger(__name__)
+
+
+class Reporter:
+    """Sends one runner's reports in their order, from a thread of its own.
+
+    A report is tried until the queue takes it. `say` never waits and never raises; `drain`
+    waits, with a limit.
+    """
+
+    def __init__(
+        self,
+        outbox: Callable[[str], Outbox],
+        config: RunnerConfig,
+        *,
+        machine_id: str,
+        retry_most: float = 5.0,
+    ) -> None:
+        self._outbox = outbox
+        self._config = config
+        self._machine_id = machine_id
+        self._retry_most = retry_most
+        self._said = 0
+        self._waiting: queue.Queue[tuple[str, str] | None] = queue.Queue(WAITING_LIMIT)
+        self._thread = threading.Thread(target=self._send_all, name="reports", daemon=True)
+        self._thread.start()
+
+    def say(self, said: Say) -> None:
+        """Hand a report over; a repeat of its sending bears the same key."""
+        self._said += 1
+        try:
+            self._waiting.put_nowait((self._sealed(said), f"{self._config.runner}-{self._said}"))
+        except queue.Full:
+            log.error("report dropped, too many wait", extra={"kind": said.kind})
+
+    def drain(self, within: float) -> bool:
+        """Tell whether everything was sent; nothing can be said afterwards."""
+        give_up = time.monotonic() + within
+        try:
+            self._waiting.put(None, timeout=within)
+        except queue.Full:
+            return False
+        self._thread.join(max(give_up - time.monotonic(), 0))
+        return not self._thread.is_alive()
+
+    def _sealed(self, said: Say) -> str:
+        report = RunnerReport(
+            runner=self._config.runner,
+            kind=said.kind,
+            at=datetime.now(UTC),
+            machine_id=self._machine_id,
+            job=said.job[:TEXT_LIMIT],
+            outcome=said.outcome,
+            detail=said.detail[:TEXT_LIMIT],
+        )
+        return reports.seal(report, runner_key=self._config.report_key)
+
+    def _send_all(self) -> None:
+        while message := self._waiting.get():
+            self._send(*message)
+
+    def _send(self, body: str, key: str) -> None:
+        grumble = Grumble(log, "report not sent yet")
+        for delay in backoff(0.2, self._retry_most):
+            try:
+                outbox = self._outbox(self._config.reports)
+                outbox.send(body, group=self._config.runner, key=key)
+            except FleetError as trouble:
+                grumble.at(trouble)
+                time.sleep(delay)
+            else:
+                return

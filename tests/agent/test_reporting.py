@@ -1,0 +1,68 @@
+"""Reports leave in order, signed, and without holding anything up."""
+
+from collections import deque
+from collections.abc import Iterator
+
+import pytest
+
+from agent.reporting import WAITING_LIMIT, Reporter
+from agent.watch import Say
+from tests.agent.fakes import RUNNER, MemoryOutbox, runner_config
+
+
+@pytest.fixture
+def outbox() -> MemoryOutbox:
+    return MemoryOutbox()
+
+
+@pytest.fixture
+def reporter(outbox: MemoryOutbox) -> Iterator[Reporter]:
+    made = Reporter(outbox.at, runner_config(), machine_id="i-0123", retry_most=0.02)
+    yield made
+    outbox.away = False
+    made.drain(5)
+
+
+def test_reports_are_signed_and_in_order(outbox: MemoryOutbox, reporter: Reporter) -> None:
+    reporter.say(Say("ready"))
+    reporter.say(Say("started", job="build"))
+    assert reporter.drain(5)
+    assert outbox.story() == ["ready", "started"]
+    assert {(report.runner, report.machine_id) for report in outbox.reports()} == {
+        (RUNNER, "i-0123")
+    }
+    assert outbox.groups == {RUNNER}
+
+
+def test_each_report_has_a_key_of_its_own(outbox: MemoryOutbox, reporter: Reporter) -> None:
+    reporter.say(Say("interrupted", detail="spot"))
+    reporter.say(Say("interrupted", detail="told to stop"))
+    reporter.drain(5)
+    assert len(set(outbox.keys)) == 2
+
+
+def test_a_queue_that_is_away_delays_but_loses_nothing(
+    outbox: MemoryOutbox, reporter: Reporter
+) -> None:
+    outbox.away = True
+    reporter.say(Say("ready"))
+    reporter.say(Say("started"))
+    outbox.wait_for_refusals(2)
+    outbox.away = False
+    assert reporter.drain(5)
+    assert outbox.story() == ["ready", "started"]
+
+
+def test_draining_gives_up_in_time(outbox: MemoryOutbox, reporter: Reporter) -> None:
+    outbox.away = True
+    reporter.say(Say("ready"))
+    assert not reporter.drain(0.05)
+
+
+def test_too_many_reports_are_dropped_not_waited_for(
+    outbox: MemoryOutbox, reporter: Reporter, caplog: pytest.LogCaptureFixture
+) -> None:
+    outbox.away = True
+    deque(map(reporter.say, [Say("started")] * (WAITING_LIMIT + 2)))
+    assert "report dropped, too many wait" in caplog.messages
+    assert not reporter.drain(0.01)
