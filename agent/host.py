@@ -1,0 +1,32 @@
+"""Where an agent runs, as far as it needs to know."""
+
+from typing import Protocol
+
+from runs_fleet.ports import RunnerConfig
+
+
+class Host(Protocol):
+    """The machine or pod around the agent; all methods raise FleetError while it is deaf."""
+
+    def machine_id(self) -> str:
+        """Name the machine as its provider does."""
+        ...
+
+    def config(self) -> RunnerConfig | None:
+        """Read this machine's config, or None while there is none.
+
+        Raises Refused when there is one that cannot be read.
+        """
+        ...
+
+    def remove_config(self) -> None:
+        """Take the config away from everybody; already gone is a success."""
+        ...
+
+    def notice(self) -> str | None:
+        """Tell the provider's announcement that the machine will be taken, or None."""
+        ...
+
+    def end(self) -> None:
+        """Have the machine removed; already on its way is a success."""
+        ...

@@ -1,0 +1,112 @@
+"""run.sh as a process group of its own, started with nothing of ours in its environment."""
+
+import contextlib
+import logging
+import os
+import signal
+import subprocess
+import threading
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import IO
+
+from agent import transcript
+from agent.watch import Event, Exited
+
+LINE_LIMIT = 65_536
+OURS = ("AWS_", "RUNS_FLEET_", "TEMPORAL_", "PYTHON", "VIRTUAL_ENV", "ACTIONS_RUNNER_INPUT_")
+
+log = logging.getLogger(__name__)
+
+
+def environment(environ: Mapping[str, str], jit_config: str) -> dict[str, str]:
+    """Make the runner's environment: the machine's, without ours, with the JIT config.
+
+    The runner takes `ACTIONS_RUNNER_INPUT_*` out of the environment before it starts a job; an
+    argument would stay readable in /proc.
+    """
+    kept = {key: value for key, value in environ.items() if not key.startswith(OURS)}
+    root = {"RUNNER_ALLOW_RUNASROOT": "1"} if os.geteuid() == 0 else {}
+    return (
+        kept
+        | root
+        | {
+            "ACTIONS_RUNNER_INPUT_JITCONFIG": jit_config,
+            "ACTIONS_RUNNER_RETURN_VERSION_DEPRECATED_EXIT_CODE": "1",
+            # Without it SIGTERM ends the script at once and leaves the listener behind.
+            "RUNNER_MANUALLY_TRAP_SIG": "1",
+        }
+    )
+
+
+class Runner:
+    """A started run.sh; tells what it says, and at last that it has exited.
+
+    The exit is told when the process is over, even if something it started still holds the
+    other end of the pipe: then what is printed after `drain` seconds is lost.
+    """
+
+    def __init__(
+        self,
+        directory: Path,
+        environ: Mapping[str, str],
+        *,
+        tell: Callable[[Event], None],
+        drain: float,
+    ) -> None:
+        self._secret = environ["ACTIONS_RUNNER_INPUT_JITCONFIG"]
+        self._tell = tell
+        self._drain = drain
+        self._unreaped = threading.Lock()
+        self._process = subprocess.Popen(
+            [directory / "run.sh"],
+            cwd=directory,
+            env=environ,
+            start_new_session=True,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            errors="replace",
+        )
+        threading.Thread(target=self._wait, name="runner", daemon=True).start()
+
+    def stop(self) -> None:
+        """Ask run.sh to end; it passes the wish on. Already ended is a success."""
+        self._signal(os.kill, signal.SIGTERM)
+
+    def kill(self) -> None:
+        """End the whole process group. Already ended is a success."""
+        self._signal(os.killpg, signal.SIGKILL)
+
+    def _signal(self, send: Callable[[int, int], None], number: int) -> None:
+        with self._unreaped:
+            if self._process.returncode is None:
+                _send(send, self._process.pid, number)
+
+    def _wait(self) -> None:
+        pipe = self._process.stdout
+        assert pipe is not None
+        reader = threading.Thread(target=self._read, args=(pipe,), name="output", daemon=True)
+        reader.start()
+        # Until it is reaped the dead leader keeps the group's number from being given away.
+        os.waitid(os.P_PID, self._process.pid, os.WEXITED | os.WNOWAIT)
+        with self._unreaped:
+            _send(os.killpg, self._process.pid, signal.SIGKILL)
+            code = self._process.wait()
+        reader.join(self._drain)
+        self._tell(Exited(code))
+
+    def _read(self, pipe: IO[str]) -> None:
+        with pipe:
+            for text in iter(lambda: pipe.readline(LINE_LIMIT), ""):
+                line = text.rstrip("\r\n")
+                log.info("runner output", extra={"line": line.replace(self._secret, "***")})
+                if said := transcript.parse(line):
+                    self._tell(said)
+
+
+def _send(send: Callable[[int, int], None], pid: int, number: int) -> None:
+    # A job may leave processes of another user; the end of the machine takes those.
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        send(pid, number)
