@@ -47,7 +47,7 @@ class Ec2Host:
         return self._metadata.spot_notice()
 
     def end(self) -> None:
-        self._make_terminator().terminate(self._id)
+        self._terminator.terminate(self._id)
 
     @cached_property
     def _id(self) -> str:
@@ -56,3 +56,7 @@ class Ec2Host:
     @cached_property
     def _store(self) -> ConfigStore:
         return self._make_store()
+
+    @cached_property
+    def _terminator(self) -> Terminator:
+        return self._make_terminator()

@@ -87,6 +87,8 @@ class Agent:
                 return None
             except FleetError as trouble:
                 grumble.at(trouble)
+            else:
+                log.debug("no config yet")
             if time.monotonic() + delay > give_up:
                 log.error("no config in time", extra={"seconds": self._pace.config_timeout})
                 return None

@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
+from functools import cached_property
 
 from agent.patience import Grumble, backoff
 from agent.watch import Say
@@ -35,7 +36,7 @@ class Reporter:
         machine_id: str,
         retry_most: float = 5.0,
     ) -> None:
-        self._outbox = outbox
+        self._make_outbox = outbox
         self._config = config
         self._machine_id = machine_id
         self._retry_most = retry_most
@@ -62,6 +63,10 @@ class Reporter:
         self._thread.join(max(give_up - time.monotonic(), 0))
         return not self._thread.is_alive()
 
+    @cached_property
+    def _outbox(self) -> Outbox:
+        return self._make_outbox(self._config.reports)
+
     def _sealed(self, said: Say) -> str:
         report = RunnerReport(
             runner=self._config.runner,
@@ -82,8 +87,7 @@ class Reporter:
         grumble = Grumble(log, "report not sent yet")
         for delay in backoff(0.2, self._retry_most):
             try:
-                outbox = self._outbox(self._config.reports)
-                outbox.send(body, group=self._config.runner, key=key)
+                self._outbox.send(body, group=self._config.runner, key=key)
             except FleetError as trouble:
                 grumble.at(trouble)
                 time.sleep(delay)

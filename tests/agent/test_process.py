@@ -1,0 +1,145 @@
+"""The agent as the machine starts it: one process, real AWS clients, nothing heavy."""
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import boto3
+import pytest
+from moto.server import ThreadedMotoServer
+
+from runs_fleet.models import RunnerReport
+from runs_fleet.ports import RunnerConfig
+from runs_fleet.providers.ec2.ssm import SsmConfigStore
+from runs_fleet.reports import key, opened
+from tests.agent import scripts
+from tests.agent.fakes import JIT, PATIENCE, RUNNER, SECRET, MetadataService, metadata_service
+
+PREFIX = "/runs-fleet/test"
+
+
+@dataclass(frozen=True)
+class Cloud:
+    """Moto with one machine and one queue in it."""
+
+    endpoint: str
+    machine_id: str
+    queue: str
+
+    def client(self, service: Any) -> Any:
+        return boto3.client(
+            service,
+            endpoint_url=self.endpoint,
+            region_name="us-east-1",
+            aws_access_key_id="test",
+            aws_secret_access_key="test",
+        )
+
+    def give_config(self) -> None:
+        config = RunnerConfig(
+            runner=RUNNER,
+            jit_config=JIT,
+            report_key=key(SECRET, RUNNER),
+            reports=self.queue,
+            idle_limit=60,
+            max_runtime=60,
+        )
+        SsmConfigStore(self.client("ssm"), PREFIX).store(self.machine_id, config)
+
+    def reports(self) -> list[RunnerReport]:
+        answer = self.client("sqs").receive_message(QueueUrl=self.queue, MaxNumberOfMessages=10)
+        return [opened(message["Body"], secret=SECRET) for message in answer["Messages"]]
+
+    def parameters(self) -> list[Any]:
+        return list(self.client("ssm").describe_parameters()["Parameters"])
+
+    def machine_state(self) -> str:
+        answer = self.client("ec2").describe_instances(InstanceIds=[self.machine_id])
+        return str(answer["Reservations"][0]["Instances"][0]["State"]["Name"])
+
+
+@pytest.fixture
+def cloud() -> Iterator[Cloud]:
+    server = ThreadedMotoServer("127.0.0.1", 0)
+    server.start()
+    host, port = server.get_host_and_port()
+    bare = Cloud(f"http://{host}:{port}", "", "")
+    launched = bare.client("ec2").run_instances(ImageId="ami-12c6146b", MinCount=1, MaxCount=1)
+    queue = bare.client("sqs").create_queue(QueueName="reports")["QueueUrl"]
+    yield Cloud(bare.endpoint, launched["Instances"][0]["InstanceId"], queue)
+    server.stop()
+
+
+@pytest.fixture
+def imds(cloud: Cloud) -> Iterator[MetadataService]:
+    with metadata_service("/machine") as service:
+        service.answers["meta-data/instance-id"] = cloud.machine_id
+        service.answers["meta-data/placement/region"] = "us-east-1"
+        yield service
+
+
+@pytest.fixture
+def environ(cloud: Cloud, imds: MetadataService, tmp_path: Path) -> dict[str, str]:
+    return {
+        "PATH": os.environ["PATH"],
+        "AWS_ACCESS_KEY_ID": "test",
+        "AWS_SECRET_ACCESS_KEY": "aws-secret",
+        "AWS_ENDPOINT_URL": cloud.endpoint,
+        "AWS_EC2_METADATA_SERVICE_ENDPOINT": imds.base,
+        "RUNS_FLEET_RUNNER_DIR": str(tmp_path),
+        "RUNS_FLEET_EC2_SSM_PREFIX": PREFIX,
+    }
+
+
+def start(environ: dict[str, str]) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, "-m", "agent"], env=environ, stderr=subprocess.PIPE, text=True
+    )
+
+
+def test_a_job_from_config_to_machine_gone(
+    cloud: Cloud, environ: dict[str, str], tmp_path: Path
+) -> None:
+    scripts.install(tmp_path, "env > env.txt\n" + scripts.job("Succeeded"))
+    cloud.give_config()
+    with start(environ) as process:
+        _, log = process.communicate(timeout=PATIENCE)
+    assert process.returncode == 0, log
+    assert [report.kind for report in cloud.reports()] == ["ready", "started", "finished"]
+    assert cloud.parameters() == []
+    assert cloud.machine_state() in {"shutting-down", "terminated"}
+    assert JIT not in log
+    assert "aws-secret" not in log + (tmp_path / "env.txt").read_text()
+
+
+def test_sigterm_while_waiting_ends_the_machine(cloud: Cloud, environ: dict[str, str]) -> None:
+    with start(environ | {"RUNS_FLEET_LOG_LEVEL": "DEBUG"}) as process:
+        assert process.stderr is not None
+        next(line for line in process.stderr if "no config yet" in line)
+        process.send_signal(signal.SIGTERM)
+        _, log = process.communicate(timeout=PATIENCE)
+    assert process.returncode == 0
+    assert "told to stop before there was a config" in log
+    assert cloud.machine_state() in {"shutting-down", "terminated"}
+
+
+def test_bad_settings_are_told_on_one_line_each() -> None:
+    wrong = {"RUNS_FLEET_RUNNER_DIR": "here", "RUNS_FLEET_AGENT_STOP_GRACE": "soon"}
+    with start(wrong) as process:
+        _, log = process.communicate(timeout=PATIENCE)
+    assert process.returncode == 2
+    assert len(log.splitlines()) == 2
+
+
+def test_the_agent_carries_no_orchestrator() -> None:
+    code = "import sys, agent.__main__; print(*sys.modules)"
+    loaded = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=PATIENCE
+    ).stdout.split()
+    assert "botocore" in loaded
+    assert {"temporalio", "fastapi", "httpx", "kubernetes", "jwt"}.isdisjoint(loaded)
