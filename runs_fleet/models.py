@@ -51,7 +51,7 @@ class Policy(Wire):
     """How patient a lifecycle is; part of its input, so that a replay never changes its mind."""
 
     boot_timeout: timedelta = timedelta(minutes=10)
-    pickup_timeout: timedelta = timedelta(minutes=5)
+    pickup_timeout: timedelta = timedelta(minutes=10)
     theft_grace: timedelta = timedelta(seconds=10)
     finish_grace: timedelta = timedelta(seconds=10)
     silence: timedelta = timedelta(minutes=10)
@@ -219,6 +219,7 @@ class ReleaseRequest(Wire):
     `spent` means GitHub named this runner in a completed event: an ephemeral runner that ran
     its job has deregistered itself, so there is nothing left to guard.
     `force` takes even a busy one: maximum runtime and operators only.
+    `registered` is false when no mint was ever begun for it, so GitHub cannot know it.
     `config_read` means that the agent said it removed its config, so nobody else has to.
     """
 
@@ -226,6 +227,7 @@ class ReleaseRequest(Wire):
     scope: Scope
     runner_id: int | None = None
     machine_id: str | None = None
+    registered: bool = True
     spent: bool = False
     force: bool = False
     config_read: bool = False

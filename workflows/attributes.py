@@ -1,6 +1,7 @@
 """Search attributes that make the list of jobs in the Temporal UI readable."""
 
 from datetime import timedelta
+from typing import Any
 
 from temporalio.api.enums.v1 import IndexedValueType
 from temporalio.api.operatorservice.v1 import (
@@ -8,9 +9,15 @@ from temporalio.api.operatorservice.v1 import (
     ListSearchAttributesRequest,
 )
 from temporalio.client import Client
-from temporalio.common import SearchAttributeKey, SearchAttributePair, TypedSearchAttributes
+from temporalio.common import (
+    SearchAttributeKey,
+    SearchAttributePair,
+    SearchAttributeUpdate,
+    TypedSearchAttributes,
+)
 from temporalio.service import RPCError, RPCStatusCode
 
+from runs_fleet.ledger import Ledger
 from runs_fleet.models import JobRequest
 
 REPO = SearchAttributeKey.for_keyword("Repo")
@@ -42,6 +49,30 @@ def at_start(request: JobRequest) -> TypedSearchAttributes:
     if request.spec and request.spec.pool:
         pairs.append(SearchAttributePair(POOL, request.spec.pool))
     return TypedSearchAttributes(pairs)
+
+
+def shown_at_start(request: JobRequest) -> dict[str, str | int]:
+    """What `at_start` has shown of the attributes that change later."""
+    return {STATE.name: "refused" if request.refusal else "placing"}
+
+
+def shown(ledger: Ledger) -> dict[str, str | int]:
+    """What the list should say of a job; each change costs one event, so only what matters."""
+    values: dict[str, str | int] = {STATE.name: ledger.state.replace("idle", "booting")}
+    last = ledger.runners[-1] if ledger.runners else None
+    if last is not None and last.machine is not None:
+        values[MACHINE_TYPE.name] = last.machine.machine_type
+        values[ATTEMPT.name] = last.attempt
+        values[RUNNER.name] = ledger.demand.runner or last.name
+    if ledger.demand.conclusion:
+        values[CONCLUSION.name] = ledger.demand.conclusion
+    return values
+
+
+def updates(changed: dict[str, str | int]) -> list[SearchAttributeUpdate[Any]]:
+    """Write changed values as the SDK wants them."""
+    keys: dict[str, SearchAttributeKey[Any]] = {key.name: key for key in (*KEYWORDS, ATTEMPT)}
+    return [keys[name].value_set(value) for name, value in changed.items()]
 
 
 async def ensure(client: Client) -> None:

@@ -1,27 +1,272 @@
 """One job: its demand for a runner, and the runners made for it."""
 
+import asyncio
+from collections.abc import Callable
+from datetime import datetime, timedelta
+
 from temporalio import workflow
 
 with workflow.unsafe.imports_passed_through():
-    from runs_fleet.models import JobEvent, JobOutcome, JobRequest, MachineEvent, RunnerReport
+    from activities.jobs import JobActivities
+    from activities.runners import RunnerActivities
+    from runs_fleet import decisions, story
+    from runs_fleet.ledger import Ledger, Runner
+    from runs_fleet.models import (
+        JobEvent,
+        JobOutcome,
+        JobRequest,
+        MachineEvent,
+        RunnerReport,
+    )
+    from workflows import attributes, options, orders
+    from workflows.answers import Handle, answer
 
 
 @workflow.defn
 class RunnerLifecycle:
-    """Serve one GitHub job until GitHub has concluded it and its runners are gone."""
+    """Serve one GitHub job until GitHub has concluded it and its runners are gone.
+
+    Signals record, `run` acts: each turn asks `decisions.next_step` for one thing to do.
+    """
+
+    @workflow.init
+    def __init__(self, request: JobRequest) -> None:
+        self._ledger = Ledger(request, begun_at=workflow.now())
+        self._stirred = False
+        self._alarms: dict[datetime, asyncio.Task[None]] = {}
+        self._mint: tuple[Runner, Handle] | None = None
+        self._shown = attributes.shown_at_start(request)
 
     @workflow.run
     async def run(self, request: JobRequest) -> JobOutcome:
-        raise NotImplementedError
+        """Serve the job; a cancelled lifecycle takes its runners away, even busy ones, first."""
+        if request.refusal is not None:
+            self._end("refused", request.refusal)
+        try:
+            await self._serve()
+        except asyncio.CancelledError:
+            self._end("released", "cancelled by an operator")
+            await self._serve()
+            raise
+        return story.outcome(self._ledger, workflow.now())
 
-    @workflow.signal
+    @workflow.signal(description="GitHub said something of this job, or of its runner")
     def github_event(self, event: JobEvent) -> None:
         """Note what GitHub says of this job, or of a job that took this job's runner."""
+        self._ledger.note_github(event, workflow.now())
+        self._stirred = True
 
-    @workflow.signal
+    @workflow.signal(description="The agent of one of this job's runners said something")
     def report(self, report: RunnerReport) -> None:
         """Note what the agent of one of this job's runners says."""
+        self._ledger.note_report(report, workflow.now())
+        self._stirred = True
 
-    @workflow.signal
+    @workflow.signal(description="The cloud said something of one of this job's machines")
     def machine_event(self, event: MachineEvent) -> None:
         """Note what the cloud says of one of this job's machines."""
+        self._ledger.note_machine(event, workflow.now())
+        self._stirred = True
+
+    @workflow.query(description="What happened so far")
+    def progress(self) -> JobOutcome:
+        """Tell what happened so far, in the form of the outcome."""
+        return story.outcome(self._ledger, workflow.now())
+
+    async def _serve(self) -> None:
+        """Do one thing after the other until nothing is left to do."""
+        while not isinstance(step := self._next_step(), decisions.Done):
+            match step:
+                case decisions.Wait(until=until):
+                    await self._wait(until)
+                case decisions.Create():
+                    await self._create(step)
+                case decisions.Release(runner=runner, force=force):
+                    await self._release(runner, force=force)
+                case decisions.Ask():
+                    await self._ask()
+                case decisions.Rerun():
+                    await self._rerun()
+
+    def _next_step(self) -> decisions.Step:
+        """Choose the next thing to do outside; what only changes the ledger is done at once."""
+        while True:
+            step = decisions.next_step(self._ledger, workflow.now())
+            match step:
+                case decisions.Drop(runner=runner, cause=cause):
+                    runner.drop(cause, workflow.now())
+                case decisions.End(state=state, reason=reason):
+                    self._end(state, reason)
+                case _:
+                    self._show()
+                    return step
+
+    def _end(self, state: str, reason: str) -> None:
+        """Close the demand without GitHub's word."""
+        workflow.logger.info("demand over", extra={"state": state, "reason": reason})
+        self._ledger.over, self._ledger.reason = state, reason
+
+    def _show(self) -> None:
+        """Keep the job's page current, and the list where something changed that it shows."""
+        workflow.set_current_details(story.details(self._ledger))
+        wanted = attributes.shown(self._ledger)
+        changed = {name: value for name, value in wanted.items() if self._shown.get(name) != value}
+        if changed:
+            workflow.upsert_search_attributes(attributes.updates(changed))
+            self._shown |= changed
+
+    async def _wait(self, until: datetime) -> None:
+        """Wait until a moment, or until somebody says something.
+
+        A timer that rings too early is as good as a new one, and costs nothing.
+        """
+        if not any(at <= until for at in self._alarms):
+            span = max(until - workflow.now(), timedelta(milliseconds=1))
+            summary = f"look again while {self._ledger.state}"
+            self._alarms[until] = asyncio.create_task(workflow.sleep(span, summary=summary))
+        await workflow.wait_condition(self._called)
+        self._stirred = False
+        self._alarms = {at: alarm for at, alarm in self._alarms.items() if not alarm.done()}
+        self._note_minted()
+
+    def _called(self) -> bool:
+        minted = self._mint is not None and self._mint[1].done()
+        return self._stirred or minted or any(alarm.done() for alarm in self._alarms.values())
+
+    async def _settled(
+        self, handle: Handle, *, unneeded: Callable[[], bool] = lambda: False
+    ) -> None:
+        """Wait for a call that cannot be taken back.
+
+        When it is not needed any more, or the lifecycle is cancelled, ask it to stop, and wait
+        to learn whether it did.
+        """
+        try:
+            await workflow.wait_condition(lambda: handle.done() or unneeded())
+        finally:
+            if not handle.done():
+                handle.cancel()
+                await workflow.wait([handle])
+
+    async def _create(self, step: decisions.Create) -> None:
+        """Order a machine, for a new attempt or by the next rung of the present one."""
+        ledger, active = self._ledger, self._ledger.active
+        runner = active if active and not step.fresh else ledger.next_runner(workflow.now())
+        order = orders.machine(ledger, runner, step.rung)
+        creating = workflow.start_activity_method(
+            RunnerActivities.create_machine,
+            order,
+            summary=f"{step.rung.market}, attempt {runner.attempt}, order {ledger.orders}",
+            **options.CREATE,
+        )
+        self._show()
+        try:
+            await self._settled(creating, unneeded=lambda: ledger.demand.phase != "queued")
+        finally:
+            self._note_created(runner, creating)
+
+    def _note_created(self, runner: Runner, creating: Handle) -> None:
+        """Take in how an order ended; only an answer ends the doubt whether a machine exists."""
+        now, (machine, kind, words) = workflow.now(), answer(creating)
+        if not kind:
+            self._ledger.note_machine_made(runner, machine, now)
+            self._begin_mint(runner)
+        elif kind == "NoCapacity":
+            runner.detail, runner.doubtful = words, False
+            self._ledger.note_full(now, rungs=len(decisions.rungs_of(self._ledger)))
+        elif kind == "Refused":
+            runner.detail, runner.doubtful = words, False
+            runner.drop("refused", now)
+            self._end("gave_up", words)
+        else:
+            runner.detail = words
+            runner.drop("not_created", now)
+
+    def _begin_mint(self, runner: Runner) -> None:
+        """Register the runner while its machine boots."""
+        if self._ledger.done or runner.machine is None:
+            return
+        runner.registering = True
+        minting = workflow.start_activity_method(
+            RunnerActivities.register_runner,
+            orders.registration(self._ledger, runner, runner.machine),
+            summary=f"{runner.name} on {runner.machine.machine_id}",
+            **options.REGISTER,
+        )
+        self._mint = (runner, minting)
+
+    def _note_minted(self) -> None:
+        """Take in how a mint ended, if it has."""
+        if self._mint is None or not self._mint[1].done():
+            return
+        (runner, minting), self._mint = self._mint, None
+        registration, kind, words = answer(minting)
+        if not kind:
+            runner.runner_id = registration.runner_id
+            return
+        runner.detail = words
+        runner.ended, runner.ended_at = "not_registered", workflow.now()
+        if kind == "Refused":
+            self._end("gave_up", words)
+
+    async def _release(self, runner: Runner, *, force: bool) -> None:
+        """Remove a runner by the guarded order; one that works is kept, and looked at again."""
+        if self._mint is not None and self._mint[0] is runner:
+            self._mint[1].cancel()
+            await workflow.wait([self._mint[1]])
+            self._note_minted()
+        if runner.machine is None and not runner.doubtful:
+            runner.gone_at = workflow.now()
+            return
+        releasing = workflow.start_activity_method(
+            RunnerActivities.release_runner,
+            orders.release(self._ledger, runner, force=force),
+            summary=f"{runner.name}: {runner.cause}",
+            **options.RELEASE,
+        )
+        try:
+            await self._settled(releasing)
+        finally:
+            self._note_released(runner, releasing)
+
+    def _note_released(self, runner: Runner, releasing: Handle) -> None:
+        """Take in how a removal went; no answer means: still there."""
+        now, (result, kind, words) = workflow.now(), answer(releasing)
+        runner.detail = words or runner.detail
+        may_show_late = runner.doubtful and runner.looks == 0
+        if kind or result.busy or (may_show_late and not result.machine_seen):
+            self._ledger.note_kept(runner, now, busy=not kind and result.busy)
+        else:
+            runner.gone_at = now
+
+    async def _ask(self) -> None:
+        """Ask GitHub what became of the job; no answer leaves everything as it is."""
+        ledger = self._ledger
+        ledger.asks += 1
+        asking = workflow.start_activity_method(
+            JobActivities.look_up_job,
+            orders.lookup(ledger),
+            summary="what became of the job?",
+            **options.ASK,
+        )
+        await self._settled(asking)
+        ledger.asked_at = workflow.now()
+        event, kind, words = answer(asking)
+        if not kind:
+            ledger.note_github(event, workflow.now())
+        elif kind == "NotThere":
+            self._end("vanished", words)
+
+    async def _rerun(self) -> None:
+        """Have a job run again whose machine was lost."""
+        ledger = self._ledger
+        ledger.rerun = "asked"
+        asking = workflow.start_activity_method(
+            JobActivities.rerun_job,
+            orders.lookup(ledger),
+            summary="the machine was lost: run the job once more",
+            **options.RERUN,
+        )
+        await self._settled(asking)
+        _, kind, words = answer(asking)
+        ledger.rerun, ledger.reason = ("refused", words) if kind else ("requested", "")

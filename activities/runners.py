@@ -1,0 +1,103 @@
+"""Makes a runner's machine, registers the runner, and takes both away."""
+
+from temporalio import activity
+
+from activities.verdicts import verdicts
+from runs_fleet import reports
+from runs_fleet.errors import NameTaken, RunnerBusy
+from runs_fleet.models import (
+    Machine,
+    MachineOrder,
+    Registration,
+    RegistrationRequest,
+    ReleaseRequest,
+    ReleaseResult,
+)
+from runs_fleet.ports import ConfigStore, GitHub, JitRunner, Provider, RunnerConfig
+
+
+class RunnerActivities:
+    """Holds the ports; decides nothing.
+
+    `report_secret` derives each runner's report key, `reports_address` tells agents where to
+    report.
+    """
+
+    def __init__(
+        self,
+        provider: Provider,
+        configs: ConfigStore,
+        github: GitHub,
+        *,
+        report_secret: str,
+        reports_address: str,
+    ) -> None:
+        self._provider, self._configs, self._github = provider, configs, github
+        self._report_secret, self._reports_address = report_secret, reports_address
+
+    @activity.defn
+    def create_machine(self, order: MachineOrder) -> Machine:
+        """Create the machine of this order, or find the one it made before."""
+        with verdicts():
+            return self._provider.create(order)
+
+    @activity.defn
+    def register_runner(self, request: RegistrationRequest) -> Registration:
+        """Mint a JIT config and hand it to the machine; the secret stays in here."""
+        with verdicts():
+            try:
+                minted = self._github.mint(request.scope, request.runner, request.labels)
+            except NameTaken:
+                return self._found_or_minted_again(request)
+            return self._handed_over(request, minted)
+
+    @activity.defn
+    def release_runner(self, request: ReleaseRequest) -> ReleaseResult:
+        """Remove the registration, and only when nobody can give it a job, the machine."""
+        with verdicts():
+            try:
+                self._unregister(request)
+            except RunnerBusy:
+                if not request.force:
+                    return ReleaseResult(busy=True)
+            if request.machine_id and request.registered and not request.config_read:
+                self._configs.delete(request.machine_id)
+            seen = self._provider.terminate(request.runner, request.machine_id)
+            return ReleaseResult(machine_seen=seen)
+
+    def _found_or_minted_again(self, request: RegistrationRequest) -> Registration:
+        """Mend a mint whose answer was lost: keep it if it was handed over, else replace it."""
+        found = self._github.find_runner(request.scope, request.runner)
+        if found is None:
+            minted = self._github.mint(request.scope, request.runner, request.labels)
+            return self._handed_over(request, minted)
+        config = self._configs.fetch(request.machine_id)
+        handed_over = config is not None and config.runner == request.runner
+        if handed_over or found.online or found.busy:
+            return found
+        self._github.delete_runner(request.scope, found.runner_id)
+        minted = self._github.mint(request.scope, request.runner, request.labels)
+        return self._handed_over(request, minted)
+
+    def _handed_over(self, request: RegistrationRequest, minted: JitRunner) -> Registration:
+        config = RunnerConfig(
+            runner=request.runner,
+            jit_config=minted.jit_config,
+            report_key=reports.key(self._report_secret, request.runner),
+            reports=self._reports_address,
+            idle_limit=request.idle_limit.total_seconds(),
+            max_runtime=request.max_runtime.total_seconds(),
+        )
+        self._configs.store(request.machine_id, config)
+        return Registration(runner_id=minted.runner_id, runner=minted.runner)
+
+    def _unregister(self, request: ReleaseRequest) -> None:
+        """Delete the registration; without an id, whatever bears the name. Raises RunnerBusy."""
+        if request.spent or not request.registered:
+            return
+        runner_id = request.runner_id
+        if runner_id is None:
+            found = self._github.find_runner(request.scope, request.runner)
+            runner_id = found.runner_id if found else None
+        if runner_id is not None:
+            self._github.delete_runner(request.scope, runner_id)

@@ -1,0 +1,195 @@
+"""What a lifecycle does next: pure, from its ledger and the time.
+
+A runner is let go of in two moves: `judge` names the cause, then `Release` removes it by the
+guarded order (GitHub's registration first, the machine second). One that GitHub calls busy is kept.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from runs_fleet.deadlines import (
+    ask_at,
+    deadline,
+    give_up_at,
+    next_look,
+    order_at,
+    overrun,
+    release_at,
+    settled_at,
+    wake_at,
+)
+from runs_fleet.ledger import RESULTS, Ledger, Runner
+from runs_fleet.models import Rung
+from runs_fleet.placement import ladder
+
+SPOT_LOSSES = 2
+
+
+@dataclass(frozen=True)
+class Create:
+    """Order the active runner's machine, by this rung; open an attempt first if `fresh`."""
+
+    rung: Rung
+    fresh: bool
+
+
+@dataclass(frozen=True)
+class Ask:
+    """Ask GitHub what became of the job."""
+
+
+@dataclass(frozen=True)
+class Drop:
+    """Let go of a runner, for this cause; its removal follows."""
+
+    runner: Runner
+    cause: str
+
+
+@dataclass(frozen=True)
+class Release:
+    """Try to remove a runner that was let go of."""
+
+    runner: Runner
+    force: bool = False
+
+
+@dataclass(frozen=True)
+class Rerun:
+    """Ask GitHub to run the job once more."""
+
+
+@dataclass(frozen=True)
+class End:
+    """The demand is over without GitHub's word."""
+
+    state: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class Wait:
+    """Nothing to do before this moment, or before somebody says something."""
+
+    until: datetime
+
+
+@dataclass(frozen=True)
+class Done:
+    """The job needs nothing more, and every runner is gone."""
+
+
+Step = Create | Ask | Drop | Release | Rerun | End | Wait | Done
+
+
+def next_step(ledger: Ledger, now: datetime) -> Step:
+    """Choose the one thing to do now; of several, what frees a machine comes first."""
+    for runner in ledger.held:
+        if not runner.cause and (cause := judge(ledger, runner, now)):
+            return Drop(runner, cause)
+        if runner.cause and release_at(ledger, runner) <= now:
+            return Release(runner, force=forced(ledger, runner, now))
+    return _after_the_job(ledger, now) if ledger.done else _for_the_job(ledger, now)
+
+
+def _after_the_job(ledger: Ledger, now: datetime) -> Step:
+    if ledger.held:
+        return Wait(next_look(ledger, now))
+    return Rerun() if owes_rerun(ledger) else Done()
+
+
+def _for_the_job(ledger: Ledger, now: datetime) -> Step:
+    if (end := _end(ledger, now)) is not None:
+        return end
+    if ask_at(ledger) <= now:
+        return Ask()
+    return _create(ledger, now) or Wait(wake_at(ledger, now))
+
+
+def _end(ledger: Ledger, now: datetime) -> End | None:
+    """Say whether the demand is over though GitHub has not said so."""
+    policy = ledger.request.policy
+    if ledger.demand.phase == "queued" and now >= give_up_at(ledger):
+        return End("gave_up", f"no runner within {policy.max_wait} of queueing")
+    served = ledger.runner(ledger.demand.runner)
+    if served is not None and served.cause == "max_runtime":
+        return End("timed_out", f"ran longer than {policy.max_runtime}")
+    return None
+
+
+def owes_rerun(ledger: Ledger) -> bool:
+    """Whether GitHub failed the job because its machine was lost: run it once more, on-demand.
+
+    Only a first attempt is run again, so a machine lost twice never makes a loop.
+    """
+    request, served = ledger.request, ledger.runner(ledger.demand.runner)
+    return (
+        ledger.rerun == ""
+        and ledger.demand.conclusion in ("failure", "cancelled")
+        and request.run_attempt == 1
+        and request.spec is not None
+        and request.spec.rerun
+        and served is not None
+        and bool(served.lost)
+        and served.ended not in RESULTS
+    )
+
+
+def judge(ledger: Ledger, runner: Runner, now: datetime) -> str:
+    """Say why a runner should be let go of now, or nothing."""
+    if overrun(ledger, runner, now):
+        return "max_runtime"
+    if ledger.done:
+        return "" if now < settled_at(ledger, runner) else ledger.over or "job_done"
+    if runner.serving is not None and runner.serving != ledger.request.job_id:
+        return "taken"
+    if ledger.demand.phase != "queued" or runner.running:
+        return ""
+    if runner.lost:
+        return runner.lost
+    return _stuck(ledger, runner, now)
+
+
+def _stuck(ledger: Ledger, runner: Runner, now: datetime) -> str:
+    """Name what keeps a runner from its job, while GitHub still has the job queued."""
+    if runner.ended and runner.ended not in RESULTS:
+        return runner.ended
+    if runner.ended or runner.started_at:
+        # It says it ran a job, GitHub says ours is queued: believe GitHub, once asked.
+        told = runner.ended_at or runner.started_at or now
+        return "taken" if ledger.asked_at is not None and ledger.asked_at > told else ""
+    if now >= deadline(ledger.request.policy, runner):
+        return "no_pickup" if runner.ready_at else "boot_timeout"
+    return ""
+
+
+def _create(ledger: Ledger, now: datetime) -> Create | None:
+    """Choose the next order, unless one is out, or it is not time."""
+    if ledger.demand.phase != "queued":
+        return None
+    active = ledger.active
+    if active is not None and (active.machine is not None or active.registering):
+        return None
+    if now < order_at(ledger):
+        return None
+    rungs = rungs_of(ledger)
+    return Create(rungs[ledger.rung % len(rungs)], fresh=active is None)
+
+
+def rungs_of(ledger: Ledger) -> tuple[Rung, ...]:
+    """The ladder of this job; a re-run, or a job that lost two machines, buys on-demand only."""
+    request = ledger.request
+    losses = sum(1 for runner in ledger.runners if runner.lost)
+    spec = request.spec
+    assert spec is not None, "a refused job orders nothing"
+    return ladder(spec, spot=request.run_attempt == 1 and losses < SPOT_LOSSES)
+
+
+def forced(ledger: Ledger, runner: Runner, now: datetime) -> bool:
+    """Whether even a busy runner goes: at its maximum runtime, or by an operator's word."""
+    return ledger.over == "released" or overrun(ledger, runner, now)
+
+
+def spent_quietly(runner: Runner) -> bool:
+    """Whether GitHub has removed the registration by itself: the runner ran its job to its end."""
+    return runner.spent and runner.ended in RESULTS

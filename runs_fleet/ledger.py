@@ -1,0 +1,218 @@
+"""What one lifecycle knows: its job's demand, and each runner made for it; no I/O, no clock.
+
+GitHub never binds a job to a runner, so the two are kept apart: the demand ends only when GitHub
+has concluded the job, a runner's story only when its machine is gone.
+"""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from runs_fleet import names
+from runs_fleet.models import (
+    JobEvent,
+    JobRequest,
+    Machine,
+    MachineEvent,
+    Phase,
+    RunnerReport,
+)
+
+ORDER: dict[Phase, int] = {"queued": 0, "in_progress": 1, "completed": 2}
+RESULTS = frozenset(
+    {"Succeeded", "SucceededWithIssues", "Failed", "Canceled", "Skipped", "Abandoned"}
+)
+CONFIG_LEFT = "config not removed"
+
+
+@dataclass
+class Demand:
+    """What GitHub says of the job; it only ever moves forwards."""
+
+    phase: Phase = "queued"
+    conclusion: str | None = None
+    runner: str | None = None
+    started_at: datetime | None = None
+    completed_at: datetime | None = None
+
+    def fold(self, event: JobEvent) -> bool:
+        """Take one event in; an older or repeated one changes nothing. True if it moved."""
+        if ORDER[event.phase] <= ORDER[self.phase]:
+            return False
+        self.phase = event.phase
+        self.runner = event.runner_name or self.runner
+        if event.phase == "completed":
+            self.completed_at, self.conclusion = event.at, event.conclusion
+        else:
+            self.started_at = event.at
+        return True
+
+
+@dataclass
+class Runner:
+    """One runner: ordered, made, registered, perhaps taken, and at last gone.
+
+    `ended` is what its agent said of its end, `lost` what the cloud said of its machine,
+    `cause` why this lifecycle let go of it; `look_at` is when to try its removal again.
+    `doubtful` means that an order went out and no answer came: a machine may exist, or show late.
+    """
+
+    attempt: int
+    name: str
+    ordered_at: datetime
+    machine: Machine | None = None
+    created_at: datetime | None = None
+    runner_id: int | None = None
+    registering: bool = False
+    config_read: bool = False
+    ready_at: datetime | None = None
+    started_at: datetime | None = None
+    serving: int | None = None
+    serving_since: datetime | None = None
+    spent: bool = False
+    ended: str = ""
+    ended_at: datetime | None = None
+    lost: str = ""
+    lost_at: datetime | None = None
+    cause: str = ""
+    cause_at: datetime | None = None
+    detail: str = ""
+    busy_at: datetime | None = None
+    look_at: datetime | None = None
+    looks: int = 0
+    doubtful: bool = False
+    gone_at: datetime | None = None
+
+    @property
+    def running(self) -> bool:
+        """Whether GitHub says that it works a job, and has not said that this job is over."""
+        return self.serving is not None and not self.spent
+
+    def drop(self, cause: str, now: datetime) -> None:
+        """Let go of it: the first cause is the one that counts."""
+        self.cause, self.cause_at = self.cause or cause, self.cause_at or now
+
+    def fold_report(self, report: RunnerReport, now: datetime) -> None:
+        """Take one report in; the first of each kind counts, by our clock and not the machine's."""
+        self.detail = report.detail or self.detail
+        if report.kind == "ready" and self.ready_at is None:
+            self.ready_at = now
+            self.config_read = report.detail != CONFIG_LEFT
+        elif report.kind == "started" and self.started_at is None:
+            self.started_at = now
+        elif report.kind == "interrupted" and not self.lost:
+            self.lost, self.lost_at = "interrupted", now
+        elif report.kind in ("finished", "failed") and not self.ended:
+            self.ended, self.ended_at = report.outcome or report.kind, now
+
+    def fold_machine(self, event: MachineEvent, now: datetime) -> None:
+        """Take one event of the cloud in; the last word is the most exact one."""
+        self.lost = event.cause or event.kind
+        self.lost_at = self.lost_at or now
+
+    def fold_job(self, event: JobEvent, now: datetime) -> None:
+        """Take in that GitHub gave this runner a job, or that this job is over."""
+        self.serving = event.job_id
+        self.serving_since = self.serving_since or now
+        self.spent = self.spent or event.phase == "completed"
+
+
+@dataclass
+class Ledger:
+    """All that a lifecycle knows. `over` says why the demand ended when not by GitHub's word."""
+
+    request: JobRequest
+    begun_at: datetime
+    demand: Demand = field(default_factory=Demand)
+    runners: list[Runner] = field(default_factory=list)
+    orders: int = 0
+    rung: int = 0
+    passes: int = 0
+    rest_until: datetime | None = None
+    news_at: datetime | None = None
+    asked_at: datetime | None = None
+    asks: int = 0
+    over: str = ""
+    reason: str = ""
+    rerun: str = ""
+
+    @property
+    def active(self) -> Runner | None:
+        """The runner that this job still counts on, if any."""
+        last = self.runners[-1] if self.runners else None
+        return last if last and not last.cause and last.gone_at is None else None
+
+    @property
+    def held(self) -> list[Runner]:
+        """The runners that are not gone yet."""
+        return [runner for runner in self.runners if runner.gone_at is None]
+
+    @property
+    def done(self) -> bool:
+        """Whether the job needs nothing more."""
+        return bool(self.over) or self.demand.phase == "completed"
+
+    def runner(self, name: str | None) -> Runner | None:
+        """Find one of this lifecycle's runners; GitHub's names have no case."""
+        wanted = (name or "").lower()
+        return next((runner for runner in self.runners if runner.name == wanted), None)
+
+    def next_runner(self, now: datetime) -> Runner:
+        """Open the next attempt: a new name, a ladder from its first rung."""
+        attempt = len(self.runners) + 1
+        made = Runner(attempt, names.runner(self.request.job_id, attempt), ordered_at=now)
+        self.runners.append(made)
+        self.orders = self.rung = 0
+        return made
+
+    def note_full(self, now: datetime, *, rungs: int) -> None:
+        """Take in that a rung had no capacity: the next one, after a full pass a growing rest."""
+        self.rung += 1
+        self.rest_until = None
+        if self.rung % rungs == 0:
+            policy = self.request.policy
+            pause = min(policy.retry_least * (1 << min(self.passes, 10)), policy.retry_most)
+            self.passes, self.rest_until = self.passes + 1, now + pause
+
+    def note_machine_made(self, runner: Runner, machine: Machine, now: datetime) -> None:
+        """Take in that an order was fulfilled."""
+        runner.machine, runner.created_at, runner.doubtful = machine, now, False
+        self.rest_until, self.passes = None, 0
+
+    def note_kept(self, runner: Runner, now: datetime, *, busy: bool) -> None:
+        """Take in that a runner could not be removed yet: look again, less and less often."""
+        policy = self.request.policy
+        runner.busy_at = now if busy else runner.busy_at
+        runner.look_at = now + min(policy.busy_look * (1 << min(runner.looks, 10)), policy.silence)
+        runner.looks += 1
+
+    def note_github(self, event: JobEvent, now: datetime) -> None:
+        """Fold what GitHub says of this job, or of the job that one of its runners got."""
+        if event.job_id == self.request.job_id and self.demand.fold(event):
+            self.news_at, self.asks = now, 0
+        if event.phase != "queued" and (runner := self.runner(event.runner_name)):
+            runner.fold_job(event, now)
+
+    def note_report(self, report: RunnerReport, now: datetime) -> None:
+        """Fold what an agent says; a stranger's report changes nothing."""
+        if runner := self.runner(report.runner):
+            runner.fold_report(report, now)
+
+    def note_machine(self, event: MachineEvent, now: datetime) -> None:
+        """Fold what the cloud says of a machine; a stranger changes nothing."""
+        for runner in self.runners:
+            if runner.machine and runner.machine.machine_id == event.machine_id:
+                runner.fold_machine(event, now)
+
+    @property
+    def state(self) -> str:
+        """One word for the list of jobs."""
+        if self.over:
+            return self.over
+        if self.demand.phase == "completed":
+            never_ran = self.demand.conclusion == "cancelled" and self.demand.started_at is None
+            return "cancelled" if never_ran else "completed"
+        if self.demand.phase == "in_progress":
+            return "running"
+        if (active := self.active) is None or active.machine is None:
+            return "waiting" if self.rest_until or self.runners[1:] else "placing"
+        return "booting" if active.ready_at is None else "idle"

@@ -1,0 +1,209 @@
+"""A worker with ports in memory, and a job whose outside world the test plays by hand."""
+
+import asyncio
+import itertools
+from collections.abc import AsyncIterator, Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+import pytest_asyncio
+from temporalio.client import Client, WorkflowHandle
+from temporalio.worker import Worker
+
+from activities.jobs import JobActivities
+from activities.runners import RunnerActivities
+from runs_fleet import names
+from runs_fleet.models import (
+    JobEvent,
+    JobOutcome,
+    JobRequest,
+    MachineEvent,
+    Phase,
+    Policy,
+    ReportKind,
+    RunnerReport,
+    RunnerSpec,
+    Scope,
+)
+from tests.fakes import MemoryConfigs, MemoryGitHub, MemoryProvider
+from workflows import attributes
+from workflows.runner_lifecycle import RunnerLifecycle
+
+QUICK = Policy(
+    theft_grace=timedelta(milliseconds=50),
+    finish_grace=timedelta(milliseconds=200),
+    retry_least=timedelta(milliseconds=50),
+    busy_look=timedelta(milliseconds=100),
+)
+JOB_IDS = itertools.count(9_000_000)
+PATIENCE = 15.0
+
+
+async def eventually(condition: Callable[[], Any]) -> Any:
+    """Wait until a condition holds, and give back what it gave."""
+    deadline = asyncio.get_running_loop().time() + PATIENCE
+    while not (value := condition()):
+        assert asyncio.get_running_loop().time() < deadline, "it never came true"
+        await asyncio.sleep(0.01)
+    return value
+
+
+class Job:
+    """One job's lifecycle, with GitHub's, the agent's and the cloud's lines to say."""
+
+    def __init__(
+        self,
+        job_id: int,
+        handle: WorkflowHandle[RunnerLifecycle, JobOutcome],
+        *,
+        github: MemoryGitHub,
+        configs: MemoryConfigs,
+    ) -> None:
+        self.job_id, self.handle = job_id, handle
+        self._github, self._configs = github, configs
+
+    def runner(self, attempt: int = 1) -> str:
+        """Name this job's runner of an attempt."""
+        return names.runner(self.job_id, attempt)
+
+    async def boots(self, attempt: int = 1) -> str:
+        """Wait for the runner's config, take it as its agent does, and report ready."""
+        runner = self.runner(attempt)
+        machine_id = await eventually(lambda: self._configs.of(runner))
+        self._configs.delete(machine_id)
+        await self.says_agent("ready", attempt=attempt)
+        return str(machine_id)
+
+    async def says_github(
+        self,
+        phase: Phase,
+        *,
+        on: str | None = None,
+        job_id: int | None = None,
+        conclusion: str | None = None,
+    ) -> None:
+        """Send what GitHub says, and let its runner be busy or deregistered accordingly."""
+        said = JobEvent(
+            job_id=job_id or self.job_id,
+            phase=phase,
+            runner_name=on,
+            conclusion=conclusion,
+            at=datetime.now(UTC),
+        )
+        if on and phase == "in_progress":
+            self._github.busy.add(on)
+        if on and phase == "completed":
+            self._github.forget(on)
+        await self.handle.signal(RunnerLifecycle.github_event, said)
+
+    async def says_agent(self, kind: ReportKind, *, attempt: int = 1, outcome: str = "") -> None:
+        """Send a report of this job's runner."""
+        said = RunnerReport(
+            runner=self.runner(attempt), kind=kind, at=datetime.now(UTC), outcome=outcome
+        )
+        await self.handle.signal(RunnerLifecycle.report, said)
+
+    async def says_cloud(self, machine_id: str, cause: str) -> None:
+        """Send that a machine is gone."""
+        said = MachineEvent(machine_id=machine_id, kind="gone", cause=cause, at=datetime.now(UTC))
+        await self.handle.signal(RunnerLifecycle.machine_event, said)
+
+    async def runs_to_its_end(self, attempt: int = 1, conclusion: str = "success") -> None:
+        """Play the rest of an ordinary job on this job's own runner."""
+        runner = self.runner(attempt)
+        await self.boots(attempt)
+        await self.says_github("in_progress", on=runner)
+        await self.says_github("completed", on=runner, conclusion=conclusion)
+        await self.says_agent("finished", attempt=attempt, outcome="Succeeded")
+
+    async def outcome(self) -> JobOutcome:
+        """Wait for the end."""
+        return await asyncio.wait_for(self.handle.result(), PATIENCE)
+
+
+@pytest.fixture
+def provider() -> Iterator[MemoryProvider]:
+    memory = MemoryProvider()
+    yield memory
+    assert memory.alive == [], "a test left a machine behind"
+
+
+@pytest.fixture
+def configs() -> Iterator[MemoryConfigs]:
+    memory = MemoryConfigs()
+    yield memory
+    assert list(memory.held) == [], "a test left a secret behind"
+
+
+@pytest.fixture
+def github() -> Iterator[MemoryGitHub]:
+    memory = MemoryGitHub()
+    yield memory
+    assert list(memory.runners) == [], "a test left a registration behind"
+
+
+@pytest_asyncio.fixture
+async def queue(
+    temporal: Client, provider: MemoryProvider, configs: MemoryConfigs, github: MemoryGitHub
+) -> AsyncIterator[str]:
+    """The task queue of a worker that holds this test's ports."""
+    name = f"test-{next(JOB_IDS)}"
+    runners = RunnerActivities(
+        provider, configs, github, report_secret="s" * 32, reports_address="https://queue"
+    )
+    jobs = JobActivities(github)
+    with ThreadPoolExecutor(16) as threads:
+        async with Worker(
+            temporal,
+            task_queue=name,
+            workflows=[RunnerLifecycle],
+            activities=[
+                runners.create_machine,
+                runners.register_runner,
+                runners.release_runner,
+                jobs.look_up_job,
+                jobs.rerun_job,
+            ],
+            activity_executor=threads,
+        ):
+            yield name
+
+
+Start = Callable[..., Any]
+
+
+@pytest_asyncio.fixture
+async def start(
+    temporal: Client, queue: str, github: MemoryGitHub, configs: MemoryConfigs
+) -> AsyncIterator[Start]:
+    """Start the lifecycle of a new job; keyword arguments change its request."""
+
+    async def begin(*, policy: Policy = QUICK, **changes: Any) -> Job:
+        now, job_id = datetime.now(UTC), next(JOB_IDS)
+        asked: dict[str, Any] = {
+            "job_id": job_id,
+            "run_id": 1,
+            "scope": Scope(repo="octo/hello"),
+            "name": "build",
+            "workflow": "CI",
+            "labels": ("runs-fleet/cpu=4",),
+            "label": "runs-fleet/cpu=4",
+            "spec": RunnerSpec(),
+            "queued_at": now,
+            "delivered_at": now,
+            "policy": policy,
+        }
+        request = JobRequest(**(asked | changes))
+        github.set_job(job_id)
+        handle = await temporal.start_workflow(
+            RunnerLifecycle.run,
+            request,
+            id=names.lifecycle(job_id),
+            task_queue=queue,
+            search_attributes=attributes.at_start(request),
+        )
+        return Job(job_id, handle, github=github, configs=configs)
+
+    yield begin

@@ -1,0 +1,30 @@
+"""Reads how an activity ended: its value, or the type and words of its verdict."""
+
+import asyncio
+from typing import Any, NamedTuple
+
+from temporalio import workflow
+from temporalio.exceptions import ActivityError, ApplicationError
+
+Handle = workflow.ActivityHandle[Any]
+
+
+class Answer(NamedTuple):
+    """`kind` is empty when there is a value, else the type of the verdict (`NoCapacity`, ...)."""
+
+    value: Any
+    kind: str = ""
+    words: str = ""
+
+
+def answer(handle: Handle) -> Answer:
+    """Read the answer of a call that has ended."""
+    try:
+        return Answer(handle.result())
+    except asyncio.CancelledError:
+        return Answer(None, "CancelledError", "stopped before it began")
+    except ActivityError as error:
+        cause = error.cause
+        if isinstance(cause, ApplicationError):
+            return Answer(None, cause.type or "ApplicationError", cause.message)
+        return Answer(None, type(cause).__name__, str(cause))

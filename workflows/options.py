@@ -1,0 +1,46 @@
+"""Every timeout and retry policy of the workflows, in one place.
+
+What an operator may want to change travels in `models.Policy`; what is here follows from how
+Temporal and the services behave.
+"""
+
+from datetime import timedelta
+from typing import TypedDict
+
+from temporalio.common import RetryPolicy
+from temporalio.workflow import ActivityCancellationType
+
+# Decided by the workflow, not by asking again: the next rung, or the end.
+VERDICTS = ["NoCapacity", "Refused", "NotThere"]
+
+
+class Options(TypedDict):
+    """How one activity is called."""
+
+    start_to_close_timeout: timedelta
+    schedule_to_close_timeout: timedelta
+    retry_policy: RetryPolicy
+    cancellation_type: ActivityCancellationType
+
+
+def _options(*, call: int, patience: int, pause: int) -> Options:
+    return {
+        "start_to_close_timeout": timedelta(seconds=call),
+        "schedule_to_close_timeout": timedelta(seconds=patience),
+        "retry_policy": RetryPolicy(
+            initial_interval=timedelta(milliseconds=500),
+            backoff_coefficient=2,
+            maximum_interval=timedelta(seconds=pause),
+            non_retryable_error_types=VERDICTS,
+        ),
+        # A call that is out cannot be taken back: wait to learn whether it took effect.
+        "cancellation_type": ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
+    }
+
+
+# A worker that dies in the middle of a call costs at most `call` seconds.
+CREATE = _options(call=15, patience=600, pause=20)
+REGISTER = _options(call=15, patience=600, pause=30)
+RELEASE = _options(call=15, patience=60, pause=10)
+ASK = _options(call=10, patience=20, pause=5)
+RERUN = _options(call=10, patience=6 * 3600, pause=60)

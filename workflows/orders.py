@@ -1,0 +1,66 @@
+"""Writes the inputs of the activities from a lifecycle's ledger."""
+
+from datetime import timedelta
+
+from runs_fleet import names
+from runs_fleet.decisions import spent_quietly
+from runs_fleet.ledger import Ledger, Runner
+from runs_fleet.models import (
+    JobLookup,
+    Machine,
+    MachineOrder,
+    RegistrationRequest,
+    ReleaseRequest,
+    Rung,
+    RunnerSpec,
+)
+
+
+def machine(ledger: Ledger, runner: Runner, rung: Rung) -> MachineOrder:
+    """Order a machine under a token that is new for each deliberate try."""
+    ledger.orders += 1
+    runner.doubtful = True
+    return MachineOrder(
+        runner=runner.name,
+        token=names.token(runner.name, ledger.orders),
+        job_id=ledger.request.job_id,
+        attempt=runner.attempt,
+        repo=ledger.request.scope.repo,
+        spec=ledger.request.spec or RunnerSpec(),
+        rung=rung,
+    )
+
+
+def registration(ledger: Ledger, runner: Runner, made: Machine) -> RegistrationRequest:
+    """Register with exactly the job's labels; JIT adds none.
+
+    The agent's own limits are a little longer than the lifecycle's, which has the better view.
+    """
+    policy = ledger.request.policy
+    return RegistrationRequest(
+        runner=runner.name,
+        machine_id=made.machine_id,
+        scope=ledger.request.scope,
+        labels=ledger.request.labels,
+        idle_limit=policy.pickup_timeout + timedelta(minutes=1),
+        max_runtime=policy.max_runtime + timedelta(minutes=1),
+    )
+
+
+def release(ledger: Ledger, runner: Runner, *, force: bool) -> ReleaseRequest:
+    """Ask for a runner's removal with all that is known of it."""
+    return ReleaseRequest(
+        runner=runner.name,
+        scope=ledger.request.scope,
+        runner_id=runner.runner_id,
+        machine_id=runner.machine.machine_id if runner.machine else None,
+        registered=runner.registering,
+        spent=spent_quietly(runner),
+        force=force,
+        config_read=runner.config_read,
+    )
+
+
+def lookup(ledger: Ledger) -> JobLookup:
+    """Name the job to ask GitHub about."""
+    return JobLookup(scope=ledger.request.scope, job_id=ledger.request.job_id)
