@@ -1,0 +1,161 @@
+"""`runs-fleet`: the front gate, one command for every door.
+
+Commands import what they run when they are run: a `labels explain` should not load an
+orchestrator, and an installation without the `demo` extra has no simulator to import.
+"""
+
+import json
+import sys
+from importlib.metadata import version as installed
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from runs_fleet import labels
+from runs_fleet.labels import OPTIONS, Refusal, Request
+from runs_fleet.models import RunnerSpec, Span
+
+NOT_OURS = 2
+DEFAULT = "the operator's default"
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    help="Ephemeral GitHub Actions runners, orchestrated by Temporal.",
+)
+labels_app = typer.Typer(no_args_is_help=True, help="Understand `runs-on` labels.")
+app.add_typer(labels_app, name="labels")
+
+Json = Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")]
+
+
+def main() -> None:
+    """Run the command line; what a user can mend is one line, not a traceback."""
+    try:
+        app(prog_name="runs-fleet")
+    except ModuleNotFoundError as error:
+        sys.exit(f"runs-fleet: this installation lacks {error.name!r}; install the extra for it")
+    except OSError as error:
+        sys.exit(f"runs-fleet: {error}")
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"runs-fleet {installed('runs-fleet')}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    _version: Annotated[
+        bool,
+        typer.Option(
+            "--version", callback=_print_version, is_eager=True, help="Print the version."
+        ),
+    ] = False,
+) -> None:
+    """Hold the options of the program itself."""
+
+
+@labels_app.command()
+def explain(
+    label: Annotated[list[str], typer.Argument(help="The label, or all labels of one job.")],
+    as_json: Json = False,
+) -> None:
+    """Show what a label asks for.
+
+    Exit status: 0 understood, 1 refused, 2 not our label.
+    """
+    found = labels.parse(label)
+    if as_json:
+        typer.echo(json.dumps(_as_dict(found)))
+    if found is None:
+        typer.echo(f"not our label: {', '.join(label)}; ours begins with {labels.MARKER}", err=True)
+        raise typer.Exit(NOT_OURS)
+    if isinstance(found, Refusal):
+        typer.echo(f"refused: {found.message}", err=True)
+        raise typer.Exit(1)
+    if not as_json:
+        Console().print(_table(found))
+
+
+@app.command()
+def api() -> None:
+    """Serve GitHub's webhooks."""
+    from api.__main__ import main as run
+
+    run()
+
+
+@app.command()
+def worker() -> None:
+    """Drive one mode's machines."""
+    from worker.__main__ import main as run
+
+    run()
+
+
+@app.command()
+def demo(
+    jobs: Annotated[int, typer.Option(min=1, help="How many jobs to send.")] = 20,
+    as_json: Json = False,
+    keep: Annotated[bool, typer.Option("--keep", help="Leave the world running.")] = False,
+) -> None:
+    """Show the whole fleet at work, in a world of its own on this machine."""
+    from simulator.demo import main as run
+
+    raise typer.Exit(run(jobs=jobs, as_json=as_json, keep=keep))
+
+
+@app.command()
+def dev() -> None:
+    """Start the world of the demo and wait for webhooks."""
+    from simulator.demo import dev as run
+
+    raise typer.Exit(run())
+
+
+def _as_dict(found: Request | Refusal | None) -> dict[str, object]:
+    if isinstance(found, Request):
+        return {"label": found.label, "spec": found.spec.model_dump(mode="json")}
+    return {"label": found and found.label, "spec": None, "refusal": found and found.message}
+
+
+def _table(found: Request) -> Table:
+    table = Table("key", "asked for", "meaning", title=found.label, title_justify="left")
+    for key, value in _rows(found.spec).items():
+        table.add_row(key, value, OPTIONS[key])
+    return table
+
+
+def _rows(spec: RunnerSpec) -> dict[str, str]:
+    return {
+        "cpu": _span(spec.cpu),
+        "ram": f"{_span(spec.ram)} GiB",
+        "arch": spec.arch or DEFAULT,
+        "family": ", ".join(spec.families) or DEFAULT,
+        "gen": str(spec.gen or "any"),
+        "disk": f"{spec.disk} GiB" if spec.disk else DEFAULT,
+        "pool": spec.pool or "none",
+        "spot": _yes(spec.spot),
+        "private": _yes(spec.private),
+        "backend": spec.backend or DEFAULT,
+        "rerun": _yes(spec.rerun),
+    }
+
+
+def _span(span: Span) -> str:
+    if span.most is None:
+        return f"{span.least} or more"
+    return str(span.least) if span.least == span.most else f"{span.least} to {span.most}"
+
+
+def _yes(value: bool) -> str:
+    return str(value).lower()
+
+
+if __name__ == "__main__":
+    main()
