@@ -1,0 +1,1 @@
+"""What every adapter to AWS shares: its clients and the meaning of its errors."""
