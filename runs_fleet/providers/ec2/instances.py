@@ -1,0 +1,56 @@
+"""EC2's description of an instance, read into our models; pure."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal
+
+from runs_fleet.models import Machine, MachineStatus, Market
+from runs_fleet.providers.ec2.fleet import RUNNER_TAG
+
+if TYPE_CHECKING:
+    from types_boto3_ec2.type_defs import InstanceTypeDef
+
+State = Literal["pending", "running", "stopping", "stopped", "gone"]
+
+STATES: dict[str, State] = {
+    "pending": "pending",
+    "running": "running",
+    "stopping": "stopping",
+    "stopped": "stopped",
+    "shutting-down": "gone",
+    "terminated": "gone",
+}
+ALIVE: frozenset[State] = frozenset({"pending", "running"})
+
+
+def status(raw: InstanceTypeDef) -> MachineStatus:
+    """Read an instance's state, owner and, once it ended, why."""
+    tags = {each.get("Key", ""): each.get("Value", "") for each in raw.get("Tags", [])}
+    return MachineStatus(
+        machine_id=raw["InstanceId"],
+        state=_state(raw),
+        runner=tags.get(RUNNER_TAG, ""),
+        cause=raw.get("StateReason", {}).get("Code", ""),
+    )
+
+
+def machine(raw: InstanceTypeDef) -> Machine:
+    """Read an instance as the machine that a create call would have returned."""
+    return Machine(
+        machine_id=raw["InstanceId"],
+        machine_type=raw.get("InstanceType", ""),
+        market=Market.SPOT if raw.get("InstanceLifecycle") == "spot" else Market.ON_DEMAND,
+        zone=raw.get("Placement", {}).get("AvailabilityZone", ""),
+    )
+
+
+def is_gone(raw: InstanceTypeDef) -> bool:
+    return _state(raw) == "gone"
+
+
+def is_alive(raw: InstanceTypeDef) -> bool:
+    return _state(raw) in ALIVE
+
+
+def _state(raw: InstanceTypeDef) -> State:
+    return STATES[raw["State"]["Name"]]

@@ -1,0 +1,73 @@
+"""The roles of the EC2 tests: a site to launch in, its catalog, and orders to fill."""
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import pytest
+
+from runs_fleet.aws.clients import Clients
+from runs_fleet.providers.ec2.catalog import InstanceCatalog
+from runs_fleet.providers.ec2.provider import Ec2Provider
+from runs_fleet.providers.ec2.site import Site
+from tests.ec2.servers import aws, aws_endpoint
+from tests.ec2.stubs import ec2
+
+__all__ = ["aws", "aws_endpoint", "ec2"]
+
+
+class Place(NamedTuple):
+    """What an operator would have made before the fleet came."""
+
+    site: Site
+    image_id: str
+    public: tuple[str, ...]
+    private: tuple[str, ...]
+
+
+@pytest.fixture(scope="session")
+def place(aws: Clients) -> Place:
+    vpc = aws.ec2.create_vpc(CidrBlock="10.0.0.0/16")["Vpc"]["VpcId"]
+    subnets = [
+        aws.ec2.create_subnet(
+            VpcId=vpc, CidrBlock=f"10.0.{index}.0/24", AvailabilityZone=f"us-east-1{zone}"
+        )["Subnet"]["SubnetId"]
+        for index, zone in enumerate("ababb")
+    ]
+    image = aws.ec2.describe_images(Owners=["amazon"])["Images"][0]["ImageId"]
+    for name, data in {
+        "plain-amd64": {"ImageId": image},
+        "roomy-arm64": {
+            "ImageId": image,
+            "BlockDeviceMappings": [
+                {"DeviceName": "/dev/xvda", "Ebs": {"VolumeSize": 30, "Encrypted": True}}
+            ],
+        },
+    }.items():
+        aws.ec2.create_launch_template(
+            LaunchTemplateName=name,
+            LaunchTemplateData=data,  # type: ignore[arg-type]
+        )
+    site = Site(
+        templates={"amd64": "plain-amd64", "arm64": "roomy-arm64"},
+        subnets=(subnets[0], subnets[1], subnets[4]),
+        private_subnets=tuple(subnets[2:4]),
+    )
+    return Place(site, image, tuple(subnets[:2]), tuple(subnets[2:4]))
+
+
+@pytest.fixture(scope="session")
+def catalog(aws: Clients) -> InstanceCatalog:
+    return InstanceCatalog(aws.ec2)
+
+
+@pytest.fixture
+def provider(aws: Clients, place: Place, catalog: InstanceCatalog) -> Iterator[Ec2Provider]:
+    yield Ec2Provider(aws.ec2, place.site, catalog=catalog)
+    pages = aws.ec2.get_paginator("describe_instances").paginate()
+    ids = [
+        each["InstanceId"]
+        for page in pages
+        for reservation in page["Reservations"]
+        for each in reservation["Instances"]
+    ]
+    _ = ids and aws.ec2.terminate_instances(InstanceIds=ids)

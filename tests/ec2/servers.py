@@ -1,0 +1,51 @@
+"""The AWS that the contract tests talk to, over HTTP."""
+
+import contextlib
+import logging
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import boto3
+import pytest
+from moto.server import ThreadedMotoServer
+
+from runs_fleet.aws.clients import Clients, clients
+
+REGION = "us-east-1"
+
+
+class Server(NamedTuple):
+    """Where an AWS answers, and which of EC2's manners it has."""
+
+    url: str
+    remembers_tokens: bool
+
+
+@contextlib.contextmanager
+def bare_moto() -> Iterator[Server]:
+    logging.getLogger("werkzeug").setLevel(logging.ERROR)
+    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    server.start()
+    host, port = server.get_host_and_port()
+    try:
+        yield Server(f"http://{host}:{port}", remembers_tokens=False)
+    finally:
+        server.stop()
+
+
+SERVERS = {"moto": bare_moto}
+
+
+@pytest.fixture(scope="session", params=SERVERS)
+def aws_endpoint(request: pytest.FixtureRequest) -> Iterator[Server]:
+    with SERVERS[request.param]() as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def aws(aws_endpoint: Server) -> Clients:
+    return clients(session(), endpoint=aws_endpoint.url)
+
+
+def session() -> boto3.Session:
+    return boto3.Session(aws_access_key_id="test", aws_secret_access_key="test", region_name=REGION)
