@@ -10,6 +10,8 @@ from temporalio.contrib.pydantic import pydantic_data_converter
 from simulator.temporal import TemporalServer
 from workflows import attributes
 
+pytest_plugins = ["tests.lifecycles"]
+
 
 @pytest.fixture(scope="session")
 def temporal_server() -> Iterator[TemporalServer]:

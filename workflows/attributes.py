@@ -27,9 +27,10 @@ MODE = SearchAttributeKey.for_keyword("Mode")
 STATE = SearchAttributeKey.for_keyword("RunnerState")
 RUNNER = SearchAttributeKey.for_keyword("RunnerName")
 MACHINE_TYPE = SearchAttributeKey.for_keyword("MachineType")
+MACHINE = SearchAttributeKey.for_keyword("MachineId")
 CONCLUSION = SearchAttributeKey.for_keyword("Conclusion")
 ATTEMPT = SearchAttributeKey.for_int("Attempt")
-KEYWORDS = (REPO, JOB, POOL, MODE, STATE, RUNNER, MACHINE_TYPE, CONCLUSION)
+KEYWORDS = (REPO, JOB, POOL, MODE, STATE, RUNNER, MACHINE_TYPE, MACHINE, CONCLUSION)
 TYPES: dict[str, IndexedValueType.ValueType] = {
     **{key.name: IndexedValueType.INDEXED_VALUE_TYPE_KEYWORD for key in KEYWORDS},
     ATTEMPT.name: IndexedValueType.INDEXED_VALUE_TYPE_INT,
@@ -62,6 +63,7 @@ def shown(ledger: Ledger) -> dict[str, str | int]:
     last = ledger.runners[-1] if ledger.runners else None
     if last is not None and last.machine is not None:
         values[MACHINE_TYPE.name] = last.machine.machine_type
+        values[MACHINE.name] = last.machine.machine_id
         values[ATTEMPT.name] = last.attempt
         values[RUNNER.name] = ledger.demand.runner or last.name
     if ledger.demand.conclusion:

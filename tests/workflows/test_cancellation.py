@@ -5,7 +5,7 @@ from temporalio.client import WorkflowFailureError
 
 from runs_fleet.errors import Unavailable
 from tests.fakes import MemoryGitHub, MemoryProvider
-from tests.workflows.conftest import Job, Start, eventually
+from tests.lifecycles import Job, Start, eventually
 
 
 async def test_before_capacity_was_found(start: Start, provider: MemoryProvider) -> None:

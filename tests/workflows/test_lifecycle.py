@@ -6,7 +6,7 @@ from temporalio.client import Client, WorkflowFailureError
 from runs_fleet.errors import Refused, Unavailable
 from runs_fleet.models import Market, RunnerSpec
 from tests.fakes import MemoryConfigs, MemoryGitHub, MemoryProvider
-from tests.workflows.conftest import Start, eventually
+from tests.lifecycles import Start, eventually
 
 
 async def test_a_job_gets_a_runner_and_the_runner_goes_with_it(

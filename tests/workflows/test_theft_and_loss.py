@@ -6,7 +6,7 @@ import pytest
 
 from runs_fleet.models import JobEvent, RunnerSpec
 from tests.fakes import MemoryGitHub, MemoryProvider
-from tests.workflows.conftest import QUICK, Job, Start, eventually
+from tests.lifecycles import QUICK, Job, Start, eventually
 
 HASTY = QUICK.model_copy(
     update={

@@ -1,6 +1,7 @@
 """A worker with ports in memory, and a job whose outside world the test plays by hand."""
 
 import asyncio
+import inspect
 import itertools
 from collections.abc import AsyncIterator, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -42,12 +43,17 @@ PATIENCE = 15.0
 
 
 async def eventually(condition: Callable[[], Any]) -> Any:
-    """Wait until a condition holds, and give back what it gave."""
+    """Wait until a condition holds (it may be awaitable), and give back what it gave."""
     deadline = asyncio.get_running_loop().time() + PATIENCE
-    while not (value := condition()):
+    while not (value := await _value(condition)):
         assert asyncio.get_running_loop().time() < deadline, "it never came true"
         await asyncio.sleep(0.01)
     return value
+
+
+async def _value(condition: Callable[[], Any]) -> Any:
+    value = condition()
+    return await value if inspect.isawaitable(value) else value
 
 
 class Job:

@@ -1,0 +1,1 @@
+"""The worker: relay, deliveries and its life as a process."""

@@ -1,0 +1,163 @@
+"""`runs-fleet worker`: waits for Temporal and AWS, serves lifecycles, drains on SIGTERM."""
+
+import asyncio
+import logging
+import os
+import signal
+import socket
+import sys
+from collections.abc import Awaitable, Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from datetime import timedelta
+from typing import TypeVar
+
+from temporalio.client import Client
+from temporalio.contrib.pydantic import pydantic_data_converter
+from temporalio.envconfig import ClientConfig, ClientConnectConfig
+from temporalio.runtime import PrometheusConfig, Runtime, TelemetryConfig
+from temporalio.service import RPCError, RPCStatusCode
+from temporalio.worker import PollerBehaviorAutoscaling, Worker
+
+from runs_fleet import logs
+from runs_fleet.errors import FleetError, Refused
+from runs_fleet.settings import BadSettings, Ec2Settings, load_worker
+from worker import wiring
+from workflows import attributes
+from workflows.runner_lifecycle import RunnerLifecycle
+
+DEFAULT_ADDRESS = "localhost:7233"
+FIRST_WAIT, LONGEST_WAIT = 0.5, 5.0
+CONNECT_LIMIT = 10
+# Longer than any activity's call, so that a deploy repeats nothing.
+GRACE = timedelta(seconds=30)
+STICKY_LIMIT = timedelta(seconds=2)
+NOT_ALLOWED = (RPCStatusCode.PERMISSION_DENIED, RPCStatusCode.UNIMPLEMENTED)
+
+log = logging.getLogger(__name__)
+T = TypeVar("T")
+
+
+def main() -> None:
+    """Run until SIGTERM or SIGINT; wrong settings end it at once with status 2."""
+    try:
+        settings = load_worker(os.environ)
+        address = ClientConfig.load_client_connect_config()
+        address.setdefault("target_host", DEFAULT_ADDRESS)
+    except BadSettings as error:
+        sys.exit(_complain(str(error)))
+    except (RuntimeError, ValueError, OSError) as error:
+        sys.exit(_complain(f"the Temporal settings cannot be read: {error}"))
+    logs.configure(settings.log_format, settings.log_level)
+    try:
+        asyncio.run(serve(settings, address))
+    except Refused as error:
+        sys.exit(_complain(str(error)))
+    log.info("stopped")
+    sys.stderr.flush()
+    # The SDK's threads can abort a clean exit: https://github.com/temporalio/sdk-python/issues/300
+    os._exit(0)
+
+
+async def serve(settings: Ec2Settings, address: ClientConnectConfig) -> None:
+    """Wait for what is not there yet, then serve until asked to stop."""
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    runtime = _runtime(settings)
+    client = await _waited(stop, "temporal", lambda: _connected(address, runtime))
+    if client is None:
+        return
+    log.info("connected to temporal", extra={"address": address["target_host"]})
+    wired = wiring.ec2(settings, client, runtime)
+    if await _waited(stop, "aws", lambda: _warmed(wired)):
+        await _work(client, wired, threads=settings.max_activities, stop=stop)
+
+
+async def _waited(stop: asyncio.Event, what: str, attempt: Callable[[], Awaitable[T]]) -> T | None:
+    """Try until it works, and say what is waited for; None when asked to stop meanwhile."""
+    wait = FIRST_WAIT
+    while not stop.is_set():
+        try:
+            return await asyncio.wait_for(attempt(), CONNECT_LIMIT)
+        except (FleetError, RPCError, RuntimeError, OSError) as error:
+            facts = {"reason": str(error) or type(error).__name__, "again_in": wait}
+            log.warning(f"waiting for {what}", extra=facts)
+        with suppress(TimeoutError):
+            await asyncio.wait_for(stop.wait(), wait)
+        wait = min(2 * wait, LONGEST_WAIT)
+    return None
+
+
+async def _connected(address: ClientConnectConfig, runtime: Runtime) -> Client:
+    client = await Client.connect(
+        **address, data_converter=pydantic_data_converter, runtime=runtime
+    )
+    try:
+        await attributes.ensure(client)
+    except RPCError as error:
+        if error.status not in NOT_ALLOWED:
+            raise
+        log.warning("search attributes not registered", extra={"reason": error.message})
+    return client
+
+
+async def _warmed(wired: wiring.Wired) -> bool:
+    """Look up what the first job would otherwise wait for."""
+    await asyncio.to_thread(wired.warm_up)
+    return True
+
+
+async def _work(client: Client, wired: wiring.Wired, *, threads: int, stop: asyncio.Event) -> None:
+    """Serve the task queue and relay messages; a relay that breaks ends the process."""
+    with ThreadPoolExecutor(threads, "activity") as executor:
+        async with _worker(client, wired, executor), asyncio.TaskGroup() as group:
+            relays = [group.create_task(relay.run()) for relay in wired.relays]
+            log.info("serving", extra={"task_queue": wired.task_queue})
+            await stop.wait()
+            log.info("draining", extra={"at_most": str(GRACE)})
+            for task in relays:
+                task.cancel()
+    for relay in wired.relays:
+        await relay.close()
+
+
+def _worker(client: Client, wired: wiring.Wired, executor: ThreadPoolExecutor) -> Worker:
+    return Worker(
+        client,
+        task_queue=wired.task_queue,
+        workflows=[RunnerLifecycle],
+        activities=wired.activities,
+        activity_executor=executor,
+        max_concurrent_activities=executor._max_workers,
+        workflow_task_poller_behavior=PollerBehaviorAutoscaling(),
+        activity_task_poller_behavior=PollerBehaviorAutoscaling(),
+        sticky_queue_schedule_to_start_timeout=STICKY_LIMIT,
+        graceful_shutdown_timeout=GRACE,
+    )
+
+
+def _runtime(settings: Ec2Settings) -> Runtime:
+    """Show Temporal's metrics and ours on one endpoint, if on any."""
+    if settings.metrics_port is None:
+        return Runtime(telemetry=TelemetryConfig())
+    address = f"{settings.metrics_host}:{settings.metrics_port or _free_port()}"
+    metrics = PrometheusConfig(bind_address=address, durations_as_seconds=True)
+    runtime = Runtime(telemetry=TelemetryConfig(metrics=metrics))
+    log.info("metrics", extra={"url": f"http://{address}/metrics"})
+    return runtime
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("", 0))
+        return int(probe.getsockname()[1])
+
+
+def _complain(message: str) -> int:
+    sys.stderr.write(f"runs-fleet worker: {message}\n")
+    return 2
+
+
+if __name__ == "__main__":
+    main()

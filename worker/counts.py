@@ -1,0 +1,27 @@
+"""What a worker counts, through the SDK's meter: one endpoint shows it beside Temporal's own.
+
+https://docs.temporal.io/references/sdk-metrics
+"""
+
+from temporalio.common import MetricMeter
+
+
+class Counts:
+    """Counters of the relay and of calls to the outside."""
+
+    def __init__(self, meter: MetricMeter) -> None:
+        self._messages = meter.create_counter(
+            "runs_fleet_messages",
+            "Queue messages by queue and result (signalled, unknown, ignored, poison, deferred)",
+        )
+        self._github = meter.create_counter(
+            "runs_fleet_github_calls", "Calls to GitHub by method, route and status"
+        )
+
+    def message(self, queue: str, result: str) -> None:
+        """Count one message."""
+        self._messages.add(1, {"queue": queue, "result": result})
+
+    def github_call(self, method: str, route: str, status: int) -> None:
+        """Count one call to GitHub; status 0 means that nobody answered."""
+        self._github.add(1, {"method": method, "route": route, "status": str(status)})

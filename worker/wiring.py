@@ -1,0 +1,97 @@
+"""Puts adapters behind the ports: the one place of the worker that knows them."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from temporalio.client import Client
+from temporalio.runtime import Runtime
+
+from activities.jobs import JobActivities
+from activities.runners import RunnerActivities
+from runs_fleet import names
+from runs_fleet.aws.clients import clients
+from runs_fleet.github.api import GitHubApi
+from runs_fleet.github.auth import AppKey
+from runs_fleet.github.client import GitHubClient
+from runs_fleet.providers.ec2.events import machine_event
+from runs_fleet.providers.ec2.provider import Ec2Provider
+from runs_fleet.providers.ec2.site import Site
+from runs_fleet.providers.ec2.ssm import SsmConfigStore
+from runs_fleet.queues.sqs import SqsInbox
+from runs_fleet.settings import Ec2Settings, LaunchTemplate
+from worker.counts import Counts
+from worker.deliveries import MachineDeliveries, ReportDeliveries
+from worker.relay import Relay
+
+
+@dataclass(frozen=True)
+class Wired:
+    """Everything that a worker runs."""
+
+    task_queue: str
+    activities: Sequence[Callable[..., Any]]
+    relays: Sequence[Relay]
+    warm_up: Callable[[], None]
+
+
+def ec2(settings: Ec2Settings, temporal: Client, runtime: Runtime) -> Wired:
+    """Wire a worker of EC2 mode. Raises Refused when the App's key cannot be used."""
+    counts = Counts(runtime.metric_meter)
+    aws = clients(pool=settings.max_activities)
+    provider = Ec2Provider(aws.ec2, _site(settings))
+    github = _github(settings, counts)
+    secret = settings.report_secret.get_secret_value()
+    runners = RunnerActivities(
+        provider,
+        SsmConfigStore(aws.ssm, settings.ssm_prefix),
+        github,
+        report_secret=secret,
+        reports_address=settings.reports_queue_url,
+    )
+    reports = Relay(
+        "reports",
+        SqsInbox(aws.sqs, settings.reports_queue_url),
+        ReportDeliveries(temporal, secret=secret),
+        counts,
+    )
+    relays = [reports]
+    if settings.events_queue_url:
+        inbox = SqsInbox(aws.sqs, settings.events_queue_url)
+        deliver = MachineDeliveries(temporal, machine_event)
+        relays.append(Relay("events", inbox, deliver, counts))
+    return Wired(
+        task_queue=names.task_queue("ec2"),
+        activities=[*_activities(runners), *_job_activities(JobActivities(github))],
+        relays=relays,
+        warm_up=provider.warm_up,
+    )
+
+
+def _activities(runners: RunnerActivities) -> list[Callable[..., Any]]:
+    return [runners.create_machine, runners.register_runner, runners.release_runner]
+
+
+def _job_activities(jobs: JobActivities) -> list[Callable[..., Any]]:
+    return [jobs.look_up_job, jobs.rerun_job]
+
+
+def _github(settings: Ec2Settings, counts: Counts) -> GitHubClient:
+    key = AppKey.from_pem(settings.github_app_id, settings.app_key())
+    api = GitHubApi(settings.github_api_url, key, on_call=counts.github_call)
+    return GitHubClient(
+        api, runner_group=settings.github_runner_group, scope_rule=settings.github_scope
+    )
+
+
+def _site(settings: Ec2Settings) -> Site:
+    return Site(
+        templates={arch: _named(t) for arch, t in settings.launch_templates.items()},
+        subnets=settings.subnets,
+        private_subnets=settings.private_subnets,
+    )
+
+
+def _named(template: LaunchTemplate) -> str:
+    name = template.id or template.name or ""
+    return f"{name}:{template.version}" if template.version else name
