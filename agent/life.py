@@ -30,7 +30,8 @@ class Pace:
     stop_grace: float = 90.0
     # Between the job's last line and the end of run.sh lie only a few calls to GitHub.
     wind_up: float = 300.0
-    output_drain: float = 2.0
+    # Spent in full only when something that escaped the group keeps the output open.
+    output_drain: float = 5.0
     poll_least: float = 0.2
     poll_most: float = 2.0
     notice_every: float = 5.0

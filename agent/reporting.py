@@ -1,5 +1,6 @@
 """Reports on their way out: nothing that happens to them ever holds up the runner."""
 
+import contextlib
 import logging
 import queue
 import threading
@@ -41,6 +42,7 @@ class Reporter:
         self._machine_id = machine_id
         self._retry_most = retry_most
         self._said = 0
+        self._over = threading.Event()
         self._waiting: queue.Queue[tuple[str, str] | None] = queue.Queue(WAITING_LIMIT)
         self._thread = threading.Thread(target=self._send_all, name="reports", daemon=True)
         self._thread.start()
@@ -56,12 +58,12 @@ class Reporter:
     def drain(self, within: float) -> bool:
         """Tell whether everything was sent; nothing can be said afterwards."""
         give_up = time.monotonic() + within
-        try:
+        with contextlib.suppress(queue.Full):
             self._waiting.put(None, timeout=within)
-        except queue.Full:
-            return False
-        self._thread.join(max(give_up - time.monotonic(), 0))
-        return not self._thread.is_alive()
+            self._thread.join(max(give_up - time.monotonic(), 0))
+        drained = not self._thread.is_alive()
+        self._over.set()
+        return drained
 
     @cached_property
     def _outbox(self) -> Outbox:
@@ -80,7 +82,7 @@ class Reporter:
         return reports.seal(report, runner_key=self._config.report_key)
 
     def _send_all(self) -> None:
-        while message := self._waiting.get():
+        while not self._over.is_set() and (message := self._waiting.get()):
             self._send(*message)
 
     def _send(self, body: str, key: str) -> None:
@@ -90,6 +92,7 @@ class Reporter:
                 self._outbox.send(body, group=self._config.runner, key=key)
             except FleetError as trouble:
                 grumble.at(trouble)
-                time.sleep(delay)
             else:
+                return
+            if self._over.wait(delay):
                 return

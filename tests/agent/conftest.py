@@ -48,14 +48,17 @@ class Machine:
     def be_quick(self, **seconds: float) -> None:
         self.pace = replace(self.pace, **seconds)
 
-    def boot(self) -> None:
-        self._agent = Agent(
+    def agent(self) -> Agent:
+        return Agent(
             self.host,
             self.outbox.at,
             runner_dir=self.runner_dir,
             environ=self.environ,
             pace=self.pace,
         )
+
+    def boot(self) -> None:
+        self._agent = self.agent()
         self._thread.start()
 
     def terminate(self) -> None:

@@ -5,7 +5,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from runs_fleet.errors import FleetError, Unavailable
+from runs_fleet.errors import Unavailable
 from runs_fleet.models import RunnerReport
 from runs_fleet.ports import RunnerConfig
 from runs_fleet.reports import key, opened
@@ -33,9 +33,9 @@ class MemoryHost:
     def __init__(self) -> None:
         self.given: RunnerConfig | None = None
         self.notice_detail: str | None = None
-        self.config_errors: list[FleetError] = []
-        self.remove_errors: list[FleetError] = []
-        self.end_errors: list[FleetError] = []
+        self.config_errors: list[Exception] = []
+        self.remove_errors: list[Exception] = []
+        self.end_errors: list[Exception] = []
         self._looks = threading.Semaphore(0)
         self.removed = 0
         self.ended = 0
@@ -163,6 +163,6 @@ def metadata_service(prefix: str = "") -> Iterator[MetadataService]:
             serving.join()
 
 
-def _raise_next(errors: list[FleetError]) -> None:
+def _raise_next(errors: list[Exception]) -> None:
     if errors:
         raise errors.pop(0)

@@ -119,7 +119,7 @@ def test_a_runner_deaf_to_signals_is_killed(machine: Machine) -> None:
 
 
 def test_a_job_beyond_the_maximum_runtime_is_cancelled(machine: Machine) -> None:
-    machine.give_config(max_runtime=0.3)
+    machine.give_config(max_runtime=1.5)
     story = machine.live(scripts.CANCELLED_BY_STOP)
     assert story == ["ready", "started", "finished max_runtime"]
     assert machine.outbox.wait_for("finished").detail == "Canceled"
@@ -199,11 +199,17 @@ def test_giving_up_on_the_machine_is_a_failure_that_is_logged(
     machine.host.end()
 
 
+def test_a_mistake_of_ours_costs_no_machine(machine: Machine) -> None:
+    machine.host.config_errors = [ZeroDivisionError()]
+    with pytest.raises(ZeroDivisionError):
+        machine.agent().run()
+
+
 def test_what_a_job_leaves_in_the_background_is_killed(machine: Machine) -> None:
     alive = machine.runner_dir / "alive"
     os.mkfifo(alive)
     # The reader sees the end of the pipe only when nobody is left to write into it.
-    machine.install(f"sleep infinity > {alive} &\n{scripts.job('Succeeded')}")
+    machine.install(f"exec 9> {alive}\nsleep infinity &\n{scripts.job('Succeeded')}")
     machine.give_config()
     machine.boot()
     assert alive.read_text() == ""
@@ -214,7 +220,7 @@ def test_an_escaped_grandchild_on_the_pipe_does_not_hide_the_end(machine: Machin
     leash = machine.runner_dir / "leash"
     os.mkfifo(leash)
     hold = os.open(leash, os.O_RDWR)
-    machine.be_quick(output_drain=0.5)
+    machine.be_quick(output_drain=1)
     # `read` returns when the grandchild has left the process group.
     escape = f"mkfifo up; setsid bash -c 'echo > up; read -r < {leash}' & read -r < up\n"
     assert machine.live(escape + scripts.job("Succeeded"))[-1] == "finished Succeeded"

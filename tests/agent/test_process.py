@@ -1,5 +1,6 @@
 """The agent as the machine starts it: one process, real AWS clients, nothing heavy."""
 
+import json
 import os
 import signal
 import subprocess
@@ -21,6 +22,17 @@ from tests.agent import scripts
 from tests.agent.fakes import JIT, PATIENCE, RUNNER, SECRET, MetadataService, metadata_service
 
 PREFIX = "/runs-fleet/test"
+ROLE = json.dumps(
+    {
+        "Code": "Success",
+        "Type": "AWS-HMAC",
+        "AccessKeyId": "role",
+        "SecretAccessKey": "role-secret",
+        "Token": "role-token",
+        "LastUpdated": "2026-01-01T00:00:00Z",
+        "Expiration": "2099-01-01T00:00:00Z",
+    }
+)
 
 
 @dataclass(frozen=True)
@@ -115,6 +127,22 @@ def test_a_job_from_config_to_machine_gone(
     assert cloud.machine_state() in {"shutting-down", "terminated"}
     assert JIT not in log
     assert "aws-secret" not in log + (tmp_path / "env.txt").read_text()
+
+
+def test_a_role_that_comes_late_is_waited_for(
+    cloud: Cloud, imds: MetadataService, environ: dict[str, str], tmp_path: Path
+) -> None:
+    scripts.install(tmp_path, scripts.job("Succeeded"))
+    cloud.give_config()
+    given = {key: value for key, value in environ.items() if not key.startswith("AWS_A")}
+    with start(given | {"AWS_SECRET_ACCESS_KEY": "", "HOME": str(tmp_path)}) as process:
+        assert process.stderr is not None
+        next(line for line in process.stderr if "no AWS credentials yet" in line)
+        imds.answers["meta-data/iam/security-credentials/"] = "runner"
+        imds.answers["meta-data/iam/security-credentials/runner"] = ROLE
+        process.communicate(timeout=PATIENCE)
+    assert process.returncode == 0
+    assert cloud.machine_state() in {"shutting-down", "terminated"}
 
 
 def test_sigterm_while_waiting_ends_the_machine(cloud: Cloud, environ: dict[str, str]) -> None:

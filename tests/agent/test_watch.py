@@ -1,6 +1,10 @@
 """What the agent decides, moment by moment."""
 
+from itertools import chain
+
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from agent.transcript import Completed, Listening, Running, Symptom, Updating
 from agent.watch import Event, Exited, Kill, Limits, Notice, Say, Step, Stop, Terminated, Watch
@@ -111,3 +115,24 @@ def test_what_does_not_stop_is_killed_and_then_left(watch: Watch) -> None:
     assert watch.time_passed(110) == [Kill()]
     assert watch.time_passed(120) == [Say("finished", outcome="idle")]
     assert watch.time_passed(999) == []
+
+
+HARMLESS: list[Event] = [Listening(), Updating(), Symptom("conflict"), Notice("spot")]
+ANYTHING: list[Event] = [*HARMLESS, Running("b"), Completed("Failed"), Terminated()]
+
+
+@given(st.lists(st.tuples(st.sampled_from(HARMLESS), st.floats(0, LIMITS.max_runtime - 1))))
+def test_no_sign_of_trouble_stops_a_busy_runner(events: list[tuple[Event, float]]) -> None:
+    watch = Watch(LIMITS, 0)
+    after(watch, Running("b"))
+    steps = [[*watch.happened(event, at), *watch.time_passed(at)] for event, at in events]
+    assert {type(step) for step in chain(*steps)} <= {Say}
+
+
+@given(st.lists(st.sampled_from(ANYTHING)))
+def test_whatever_happens_time_brings_the_end(events: list[Event]) -> None:
+    watch = Watch(LIMITS, 0)
+    happened = [watch.happened(event, 0) for event in events]
+    passed = [watch.time_passed(watch.deadline()) for _ in range(3)]
+    assert watch.ended
+    assert [step for step in chain(*happened, *passed) if isinstance(step, Stop)] == [Stop()]
