@@ -85,17 +85,19 @@ class GitHubApi:
     def as_installation(self, scope: Scope, call: Call) -> httpx.Response:
         """Call with the installation's token, and once more with a new one after a 401."""
         installation = self._installation(scope)
+        self._gate.enter(installation, call.bucket)
         token = self._tokens.get(installation)
-        response = self._send(call, installation, token.token)
+        response = self._send(call, token.token)
         if response.status_code == httpx.codes.UNAUTHORIZED:
             self._tokens.drop(installation, token)
             token = self._tokens.get(installation)
-            response = self._send(call, installation, token.token)
+            response = self._send(call, token.token)
         return self._judged(call, response, installation)
 
     def as_app(self, call: Call) -> httpx.Response:
         """Call with the App's JWT."""
-        return self._judged(call, self._send(call, None, self._app.jwt()), None)
+        self._gate.enter(None, call.bucket)
+        return self._judged(call, self._send(call, self._app.jwt()), None)
 
     def _installation(self, scope: Scope) -> int:
         if scope.installation_id is not None:
@@ -128,8 +130,7 @@ class GitHubApi:
             self._gate.close(payer, limited_bucket(call, response), error.after)
         raise error
 
-    def _send(self, call: Call, payer: Payer, bearer: str) -> httpx.Response:
-        self._gate.enter(payer, call.bucket)
+    def _send(self, call: Call, bearer: str) -> httpx.Response:
         url = httpx.URL(f"{self._base_url}{call.path}", params=call.query or None)
         for _ in range(REDIRECTS + 1):
             response = self._exchange(call, url, bearer)
