@@ -5,6 +5,9 @@ from concurrent.futures import Future
 from threading import Lock
 from typing import Generic, TypeVar
 
+from runs_fleet.errors import FleetError, Unavailable
+
+LONGEST_FLIGHT = 60.0
 K = TypeVar("K", bound=Hashable)
 V = TypeVar("V")
 
@@ -31,7 +34,7 @@ class SingleFlight(Generic[K, V]):
             flight = self._flights.get(key)
             if flight is None:
                 mine = self._flights[key] = Future()
-        return flight.result() if flight else self._fly(key, mine)
+        return self._follow(flight) if flight else self._fly(key, mine)
 
     def drop(self, key: K, value: V) -> None:
         """Forget a value that turned out bad, unless somebody has already replaced it."""
@@ -39,17 +42,28 @@ class SingleFlight(Generic[K, V]):
             if self._values.get(key) is value:
                 del self._values[key]
 
+    def _follow(self, flight: "Future[V]") -> V:
+        try:
+            return flight.result(LONGEST_FLIGHT)
+        except TimeoutError as error:
+            raise Unavailable("the answer that several wait for does not come") from error
+
     def _fly(self, key: K, flight: "Future[V]") -> V:
         try:
             value = self._fetch(key)
-        # Whatever it is, those who wait must hear of it, or they wait for ever.
+        # Whatever it is, even the end of this thread's own activity, those who wait must hear
+        # of it, or they wait for ever.
         except BaseException as error:
             with self._lock:
                 del self._flights[key]
-            flight.set_exception(error)
+            flight.set_exception(_for_others(error))
             raise
         with self._lock:
             self._values[key] = value
             del self._flights[key]
         flight.set_result(value)
         return value
+
+
+def _for_others(error: BaseException) -> FleetError:
+    return error if isinstance(error, FleetError) else Unavailable("whoever asked was stopped")
