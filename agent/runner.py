@@ -1,6 +1,5 @@
-"""run.sh as a process group of its own, started with nothing of ours in its environment."""
+"""run.sh in a session of its own, started with nothing of ours in its environment."""
 
-import contextlib
 import logging
 import os
 import signal
@@ -10,7 +9,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import IO
 
-from agent import transcript
+from agent import processes, transcript
 from agent.watch import Event, Exited
 
 LINE_LIMIT = 65_536
@@ -73,26 +72,25 @@ class Runner:
 
     def stop(self) -> None:
         """Ask run.sh to end; it passes the wish on. Already ended is a success."""
-        self._signal(os.kill, signal.SIGTERM)
-
-    def kill(self) -> None:
-        """End the whole process group. Already ended is a success."""
-        self._signal(os.killpg, signal.SIGKILL)
-
-    def _signal(self, send: Callable[[int, int], None], number: int) -> None:
         with self._unreaped:
             if self._process.returncode is None:
-                _send(send, self._process.pid, number)
+                processes.send(self._process.pid, signal.SIGTERM)
+
+    def kill(self) -> None:
+        """End run.sh and all that it started. Already ended is a success."""
+        with self._unreaped:
+            if self._process.returncode is None:
+                processes.end_session(self._process.pid)
 
     def _wait(self) -> None:
         pipe = self._process.stdout
         assert pipe is not None
         reader = threading.Thread(target=self._read, args=(pipe,), name="output", daemon=True)
         reader.start()
-        # Until it is reaped the dead leader keeps the group's number from being given away.
+        # Until it is reaped, the dead leader keeps its number from being given to another.
         os.waitid(os.P_PID, self._process.pid, os.WEXITED | os.WNOWAIT)
         with self._unreaped:
-            _send(os.killpg, self._process.pid, signal.SIGKILL)
+            processes.end_session(self._process.pid)
             code = self._process.wait()
         reader.join(self._drain)
         self._tell(Exited(code))
@@ -104,9 +102,3 @@ class Runner:
                 log.info("runner output", extra={"line": line.replace(self._secret, "***")})
                 if said := transcript.parse(line):
                     self._tell(said)
-
-
-def _send(send: Callable[[int, int], None], pid: int, number: int) -> None:
-    # A job may leave processes of another user; the end of the machine takes those.
-    with contextlib.suppress(ProcessLookupError, PermissionError):
-        send(pid, number)

@@ -118,6 +118,17 @@ def test_a_runner_deaf_to_signals_is_killed(machine: Machine) -> None:
     ]
 
 
+def test_a_deaf_listener_is_killed_in_its_own_process_group(machine: Machine) -> None:
+    alive = machine.runner_dir / "alive"
+    os.mkfifo(alive)
+    machine.install(f"set -m\nexec 9> {alive}\n{scripts.DEAF}{scripts.LISTENING}{scripts.WAIT}")
+    machine.give_config(idle_limit=0.2)
+    machine.be_quick(stop_grace=0.1)
+    machine.boot()
+    assert alive.read_text() == ""
+    assert machine.wait() == ["ready", "finished idle"]
+
+
 def test_a_job_beyond_the_maximum_runtime_is_cancelled(machine: Machine) -> None:
     machine.give_config(max_runtime=1.5)
     story = machine.live(scripts.CANCELLED_BY_STOP)
@@ -205,11 +216,12 @@ def test_a_mistake_of_ours_costs_no_machine(machine: Machine) -> None:
         machine.agent().run()
 
 
-def test_what_a_job_leaves_in_the_background_is_killed(machine: Machine) -> None:
+@pytest.mark.parametrize("groups", ["", "set -m\n"], ids=["same group", "group of its own"])
+def test_what_a_job_leaves_in_the_background_is_killed(machine: Machine, groups: str) -> None:
     alive = machine.runner_dir / "alive"
     os.mkfifo(alive)
     # The reader sees the end of the pipe only when nobody is left to write into it.
-    machine.install(f"exec 9> {alive}\nsleep infinity &\n{scripts.job('Succeeded')}")
+    machine.install(f"{groups}exec 9> {alive}\nsleep infinity &\n{scripts.job('Succeeded')}")
     machine.give_config()
     machine.boot()
     assert alive.read_text() == ""
