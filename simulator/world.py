@@ -1,0 +1,182 @@
+"""A whole world on this machine: GitHub, AWS, Temporal, and runs-fleet itself as its processes."""
+
+import os
+import secrets
+import subprocess
+import sys
+import tempfile
+import time
+from contextlib import ExitStack
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import httpx
+from pydantic import BaseModel
+
+from simulator import runner
+from simulator.aws.client import AwsWorld
+from simulator.aws.models import AgentPlan, AwsConfig, Levers
+from simulator.github.plans import Settings
+from simulator.github.world import GitHubWorld
+from simulator.ports import free_port
+from simulator.processes import die_with_parent, end, wait_for_port
+from simulator.temporal import TemporalServer
+
+# A demo should not take the patience of production.
+QUICK = {
+    "RUNS_FLEET_THEFT_GRACE": "1s",
+    "RUNS_FLEET_FINISH_GRACE": "5s",
+    "RUNS_FLEET_BUSY_LOOK": "2s",
+    "RUNS_FLEET_RETRY_LEAST": "1s",
+}
+GENEROUS = Settings(
+    lease_ttl=3, secondary_points=100_000, core_limit=100_000, registration_limit=100_000
+)
+OURS = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "VIRTUAL_ENV", "PYTHONPATH")
+
+
+class Plan(BaseModel):
+    """What the world is like.
+
+    `database` makes Temporal survive a kill -9; without `agents` machines run nothing.
+    """
+
+    seed: int = 1
+    workers: int = 1
+    ui: bool = False
+    database: bool = False
+    agents: bool = True
+    env: dict[str, str] = {}
+    levers: Levers = Levers()
+    github: Settings = GENEROUS
+
+
+class World:
+    """Starts everything on free ports; leaving the context ends everything.
+
+    Logs of all parts are in `home`, a temporary directory unless given.
+    """
+
+    def __init__(self, plan: Plan | None = None, *, home: Path | None = None) -> None:
+        self.plan = plan or Plan()
+        self._stack = ExitStack()
+        self._temporary = tempfile.TemporaryDirectory(prefix="runs-fleet-") if not home else None
+        self.home = home or Path(self._temporary.name if self._temporary else "")
+        database = self.home / "temporal.db" if self.plan.database else None
+        self.temporal = TemporalServer(database=database, ui=self.plan.ui)
+        agent = AgentPlan(runner=str(Path(runner.__file__).parent))
+        config = AwsConfig(
+            seed=self.plan.seed,
+            agent=agent if self.plan.agents else None,
+            levers=self.plan.levers,
+        )
+        self.aws = AwsWorld(config, home=self.home / "aws")
+        self.github = GitHubWorld(
+            seed=self.plan.seed, settings=self.plan.github, directory=self.home
+        )
+        self.api: subprocess.Popen[bytes] | None = None
+        self.workers: list[subprocess.Popen[bytes]] = []
+        self.api_port = free_port()
+        self.report_secret = secrets.token_urlsafe(32)
+
+    def __enter__(self) -> Self:
+        try:
+            self.start()
+        except BaseException:
+            self._stack.close()
+            raise
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._stack.close()
+
+    @property
+    def webhook_url(self) -> str:
+        """Where GitHub delivers."""
+        return f"http://127.0.0.1:{self.api_port}/webhook"
+
+    def start(self) -> None:
+        """Start the outside first, then the product, and wait until it takes webhooks."""
+        self.home.mkdir(parents=True, exist_ok=True)
+        if self._temporary is not None:
+            self._stack.callback(self._temporary.cleanup)
+        self._stack.enter_context(self.temporal)
+        self._stack.enter_context(self.aws)
+        self._stack.enter_context(self.github)
+        self._stack.callback(self._stop_product)
+        self.start_api()
+        for _ in range(self.plan.workers):
+            self.start_worker()
+        self.github.deliver_to(self.webhook_url)
+        self._wait_ready()
+
+    def start_api(self) -> None:
+        """Start the webhook API."""
+        self.api = self._product("api", {"RUNS_FLEET_PORT": str(self.api_port)})
+
+    def start_worker(self) -> subprocess.Popen[bytes]:
+        """Start one more worker."""
+        worker = self._product("worker", {"RUNS_FLEET_METRICS_PORT": "0"})
+        self.workers.append(worker)
+        return worker
+
+    def kill_workers(self) -> None:
+        """Kill every worker without a word, as a lost node does."""
+        for worker in self.workers:
+            worker.kill()
+            worker.wait()
+        self.workers.clear()
+
+    def env(self) -> dict[str, str]:
+        """Spell this world for a process of runs-fleet."""
+        ours = {name: value for name in OURS if (value := os.environ.get(name))}
+        return {
+            **ours,
+            **QUICK,
+            **self.github.env(),
+            **self.aws.set_up().env(),
+            "TEMPORAL_ADDRESS": self.temporal.address,
+            "RUNS_FLEET_HOST": "127.0.0.1",
+            "RUNS_FLEET_METRICS_HOST": "127.0.0.1",
+            "RUNS_FLEET_REPORT_SECRET": self.report_secret,
+            **self.plan.env,
+        }
+
+    def _product(self, command: str, more: dict[str, str]) -> subprocess.Popen[bytes]:
+        env = {**self.env(), **self.aws.env(app=command), **more}
+        with (self.home / f"{command}.log").open("ab") as log:
+            return subprocess.Popen(
+                [sys.executable, "-m", "runs_fleet", command],
+                env=env,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                preexec_fn=die_with_parent,
+            )
+
+    def _wait_ready(self, patience: float = 60) -> None:
+        assert self.api is not None
+        wait_for_port(self.api_port, self.api)
+        deadline = time.monotonic() + patience
+        while not self._ready():
+            if time.monotonic() > deadline:
+                raise TimeoutError(f"the API was not ready in {patience:g} s: see {self.home}")
+            time.sleep(0.05)
+
+    def _ready(self) -> bool:
+        url = f"http://127.0.0.1:{self.api_port}/ready"
+        try:
+            return httpx.get(url, timeout=5, trust_env=False).is_success
+        except httpx.HTTPError:
+            return False
+
+    def _stop_product(self) -> None:
+        for process in [self.api, *self.workers]:
+            if process is not None and process.poll() is None:
+                end(process, grace=5)
