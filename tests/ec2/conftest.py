@@ -1,7 +1,7 @@
 """The roles of the EC2 tests: a site to launch in, its catalog, and orders to fill."""
 
 from collections.abc import Iterator
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import pytest
 
@@ -33,15 +33,11 @@ def place(aws: Clients) -> Place:
         )["Subnet"]["SubnetId"]
         for index, zone in enumerate("ababb")
     ]
-    image = aws.ec2.describe_images(Owners=["amazon"])["Images"][0]["ImageId"]
+    images = {arch: image_of(aws, arch) for arch in ("x86_64", "arm64")}
+    disk = {"DeviceName": "/dev/xvda", "Ebs": {"VolumeSize": 30, "Encrypted": True}}
     for name, data in {
-        "plain-amd64": {"ImageId": image},
-        "roomy-arm64": {
-            "ImageId": image,
-            "BlockDeviceMappings": [
-                {"DeviceName": "/dev/xvda", "Ebs": {"VolumeSize": 30, "Encrypted": True}}
-            ],
-        },
+        "plain-amd64": {"ImageId": images["x86_64"]},
+        "roomy-arm64": {"ImageId": images["arm64"], "BlockDeviceMappings": [disk]},
     }.items():
         aws.ec2.create_launch_template(
             LaunchTemplateName=name,
@@ -52,7 +48,13 @@ def place(aws: Clients) -> Place:
         subnets=(subnets[0], subnets[1], subnets[4]),
         private_subnets=tuple(subnets[2:4]),
     )
-    return Place(site, image, tuple(subnets[:2]), tuple(subnets[2:4]))
+    return Place(site, images["arm64"], tuple(subnets[:2]), tuple(subnets[2:4]))
+
+
+def image_of(aws: Clients, arch: Literal["x86_64", "arm64"]) -> str:
+    return aws.ec2.register_image(
+        Name=f"runner-{arch}", Architecture=arch, RootDeviceName="/dev/sda1"
+    )["ImageId"]
 
 
 @pytest.fixture(scope="session")

@@ -10,15 +10,21 @@ import pytest
 from moto.server import ThreadedMotoServer
 
 from runs_fleet.aws.clients import Clients, clients
+from simulator.aws.client import AwsWorld
+from simulator.aws.models import AwsConfig
 
 REGION = "us-east-1"
 
 
 class Server(NamedTuple):
-    """Where an AWS answers, and which of EC2's manners it has."""
+    """Where an AWS answers, and its levers if it has EC2's manners."""
 
     url: str
-    remembers_tokens: bool
+    world: AwsWorld | None = None
+
+    @property
+    def remembers_tokens(self) -> bool:
+        return self.world is not None
 
 
 @contextlib.contextmanager
@@ -28,12 +34,18 @@ def bare_moto() -> Iterator[Server]:
     server.start()
     host, port = server.get_host_and_port()
     try:
-        yield Server(f"http://{host}:{port}", remembers_tokens=False)
+        yield Server(f"http://{host}:{port}")
     finally:
         server.stop()
 
 
-SERVERS = {"moto": bare_moto}
+@contextlib.contextmanager
+def with_manners() -> Iterator[Server]:
+    with AwsWorld(AwsConfig()) as world:
+        yield Server(world.url, world)
+
+
+SERVERS = {"moto": bare_moto, "manners": with_manners}
 
 
 @pytest.fixture(scope="session", params=SERVERS)

@@ -40,6 +40,13 @@ def test_no_capacity_names_codes_types_and_zones(ec2: ScriptedEc2) -> None:
     )
 
 
+def test_a_refusal_repeats_what_ec2_says_is_wrong(ec2: ScriptedEc2) -> None:
+    ec2.starts(errors=[full("c8g.large", "subnet-a", "InvalidParameterValue")])
+    with pytest.raises(Refused) as refusal:
+        ec2.provider.create(order())
+    assert str(refusal.value) == "InvalidParameterValue (c8g.large in z-a): the reason"
+
+
 @pytest.mark.parametrize(
     ("codes", "verdict", "word"),
     [

@@ -11,7 +11,15 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from runs_fleet import names
-from runs_fleet.aws.errors import CAPACITY, QUOTA, THROTTLE, TRANSIENT, is_permanent, verdict
+from runs_fleet.aws.errors import (
+    CAPACITY,
+    MOST_TEXT,
+    QUOTA,
+    THROTTLE,
+    TRANSIENT,
+    is_permanent,
+    verdict,
+)
 from runs_fleet.errors import FleetError, NoCapacity, Refused, Unavailable
 from runs_fleet.models import Arch, Machine, MachineOrder, Market
 from runs_fleet.placement import InstanceType
@@ -190,13 +198,19 @@ def _offer(error: CreateFleetErrorTypeDef, zones: Mapping[str, str]) -> Offer:
 
 
 def _summary(errors: Iterable[CreateFleetErrorTypeDef], zones: Mapping[str, str]) -> str:
-    """Name each code once, with the first types and zones it was said of."""
-    said = defaultdict[str, dict[str, None]](dict)
+    """Name each code once, with the first types and zones it was said of.
+
+    What is wrong with a request only EC2's message tells; what is full the code says.
+    """
+    places, reasons = defaultdict[str, dict[str, None]](dict), dict[str, str]()
     for each in errors:
-        offer = _offer(each, zones)
-        place = " in ".join(filter(None, (offer.type_name, offer.zone)))
-        said[each.get("ErrorCode", "unknown")][place or each.get("ErrorMessage", "")] = None
-    return "; ".join(f"{code} ({_list(places)})" for code, places in said.items())
+        code, offer = each.get("ErrorCode", "unknown"), _offer(each, zones)
+        places[code][" in ".join(filter(None, (offer.type_name, offer.zone)))] = None
+        reasons.setdefault(code, each.get("ErrorMessage", "") if code not in CAPACITY else "")
+    return "; ".join(
+        f"{code} ({_list(places[code])}){reason and ': '}{reason[:MOST_TEXT]}"
+        for code, reason in reasons.items()
+    )
 
 
 def _list(places: Collection[str]) -> str:

@@ -1,0 +1,87 @@
+"""The EC2 provider against an EC2 that loses answers, sells out and shows things late."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from runs_fleet.errors import NoCapacity, Unavailable
+from runs_fleet.models import Market
+from runs_fleet.providers.ec2.provider import Ec2Provider
+from simulator.aws.client import AwsWorld
+from simulator.aws.models import CapacityRule, Fault
+from tests.ec2.orders import ON_DEMAND, order
+from tests.ec2.servers import Server
+
+pytestmark = pytest.mark.parametrize("aws_endpoint", ["manners"], indirect=True, scope="session")
+
+
+@pytest.fixture
+def world(aws_endpoint: Server) -> Iterator[AwsWorld]:
+    assert aws_endpoint.world
+    yield aws_endpoint.world
+    aws_endpoint.world.plenty()
+
+
+def machines_of(world: AwsWorld, token: str) -> list[str]:
+    return [each.machine_id for each in world.machines() if each.token == token]
+
+
+@pytest.mark.parametrize("kind", ["lost_answer", "late_error"])
+def test_one_lost_answer_is_not_even_noticed(
+    provider: Ec2Provider, world: AwsWorld, kind: str
+) -> None:
+    world.fault(Fault.model_validate({"action": "CreateFleet", "kind": kind}))
+    asked = order()
+    made = provider.create(asked)
+    assert machines_of(world, asked.token) == [made.machine_id]
+
+
+def test_answers_lost_in_a_row_still_make_one_machine(
+    provider: Ec2Provider, world: AwsWorld
+) -> None:
+    world.fault(Fault(action="CreateFleet", kind="lost_answer", times=2))
+    asked = order()
+    with pytest.raises(Unavailable):
+        provider.create(asked)
+    made = provider.create(asked)
+    assert machines_of(world, asked.token) == [made.machine_id]
+
+
+def test_a_machine_whose_answer_was_lost_is_found_by_name(
+    provider: Ec2Provider, world: AwsWorld
+) -> None:
+    world.fault(Fault(action="CreateFleet", kind="lost_answer", times=2))
+    asked = order()
+    with pytest.raises(Unavailable):
+        provider.create(asked)
+    assert provider.terminate(asked.runner)
+    (machine_id,) = machines_of(world, asked.token)
+    assert provider.describe([machine_id])[0].state == "gone"
+
+
+def test_a_sold_out_spot_market_leads_to_on_demand(provider: Ec2Provider, world: AwsWorld) -> None:
+    world.capacity(CapacityRule(market="spot"))
+    with pytest.raises(NoCapacity, match="InsufficientInstanceCapacity"):
+        provider.create(order())
+    assert provider.create(order(rung=ON_DEMAND)).market is Market.ON_DEMAND
+
+
+def test_a_full_zone_is_left_for_another(provider: Ec2Provider, world: AwsWorld) -> None:
+    world.capacity(CapacityRule(zone="us-east-1a"))
+    assert provider.create(order()).zone == "us-east-1b"
+
+
+def test_a_quota_is_called_by_its_name(provider: Ec2Provider, world: AwsWorld) -> None:
+    world.capacity(CapacityRule(error="MaxSpotInstanceCountExceeded"))
+    with pytest.raises(NoCapacity, match="quota: MaxSpotInstanceCountExceeded"):
+        provider.create(order())
+
+
+def test_a_reclaimed_spot_machine_says_why_it_is_gone(
+    provider: Ec2Provider, world: AwsWorld
+) -> None:
+    made = provider.create(order())
+    world.lose(made.machine_id)
+    status = provider.describe([made.machine_id])[0]
+    assert status.state == "gone"
+    assert status.cause
