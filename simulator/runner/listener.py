@@ -3,19 +3,17 @@
 Only what starts fast is imported: hundreds of these run on one machine.
 """
 
-import base64
 import json
 import os
 import signal
-import socket
 import sys
 import time
 from collections.abc import Callable
 
-VERSION = "2.336.0"
+from simulator.runner.config import CREDENTIALS, SETTINGS, configured, jit_config
+from simulator.runner.line import FOREVER, VERSION, Json, Line
+
 OK, TERMINATED, CONFLICT = 0, 1, 5
-CREDENTIALS, SETTINGS = ".credentials", ".runner"
-FILES = (SETTINGS, CREDENTIALS, ".credentials_rsaparams")
 DELETED = (
     "Failed to create a session. The runner registration has been deleted from the server, please "
     "re-configure. Runner registrations are automatically deleted for runners that have not "
@@ -27,9 +25,6 @@ RESULT_CODES = {
     "Abandoned": 105,
 }  # fmt: skip
 HTTP_OK, HTTP_BAD, HTTP_GONE, HTTP_CONFLICT = 200, 400, 404, 409
-FOREVER = 3600.0
-
-Json = dict[str, object]
 
 
 class Stop(Exception):
@@ -57,77 +52,6 @@ def say(text: str, *, stamped: bool = False, error: bool = False) -> None:
     stream.flush()
 
 
-class Line:
-    """One connection to the broker, with one request open on it at the most."""
-
-    def __init__(self, url: str) -> None:
-        host, _, self._base = url.partition("//")[2].partition("/")
-        name, _, port = host.partition(":")
-        self._address = (name, int(port or 80))
-        self._host = host
-        self._socket: socket.socket | None = None
-        self._got = b""
-        self._owed = False
-
-    def ask(self, method: str, path: str, body: Json | None = None) -> tuple[int, Json]:
-        """Ask and wait for the answer. Raises OSError."""
-        self.send(method, path, body)
-        answer = self.answer(FOREVER)
-        assert answer is not None
-        return answer
-
-    def send(self, method: str, path: str, body: Json | None = None) -> None:
-        """Ask, and leave the answer for later."""
-        content = b"" if body is None else json.dumps(body).encode()
-        head = (
-            f"{method} /{self._base}{path} HTTP/1.1\r\nHost: {self._host}\r\n"
-            f"User-Agent: GitHubActionsRunner/{VERSION}\r\nContent-Type: application/json\r\n"
-            f"Content-Length: {len(content)}\r\n\r\n"
-        )
-        if self._owed:
-            self.close()
-        if self._socket is None:
-            self._socket = socket.create_connection(self._address, timeout=10)
-        self._got, self._owed = b"", True
-        self._socket.sendall(head.encode() + content)
-
-    def answer(self, patience: float) -> tuple[int, Json] | None:
-        """Read the answer, or None if it does not come in time. Raises OSError."""
-        deadline = time.monotonic() + patience
-        while (whole := self._whole()) is None:
-            rest = deadline - time.monotonic()
-            if rest <= 0 or self._socket is None:
-                return None
-            self._socket.settimeout(rest)
-            try:
-                piece = self._socket.recv(65536)
-            except TimeoutError:
-                return None
-            if not piece:
-                self.close()
-                raise ConnectionResetError("The connection was closed")
-            self._got += piece
-        self._owed = False
-        return whole
-
-    def close(self) -> None:
-        """Hang up; the next question dials again."""
-        if self._socket is not None:
-            self._socket.close()
-        self._socket, self._owed = None, False
-
-    def _whole(self) -> tuple[int, Json] | None:
-        head, found, body = self._got.partition(b"\r\n\r\n")
-        if not found:
-            return None
-        first, *fields = head.decode("latin-1").split("\r\n")
-        lengths = [f.partition(":")[2] for f in fields if f.lower().startswith("content-length:")]
-        length = int(lengths[0]) if lengths else 0
-        if len(body) < length:
-            return None
-        return int(first.split()[1]), json.loads(body) if body else {}
-
-
 class Listener:
     """One registration's listener, from its JIT config to its end."""
 
@@ -142,9 +66,11 @@ class Listener:
 
     def run(self) -> int:
         """Listen until a job was done, the registration is gone, or a signal comes."""
-        say("\n√ Connected to GitHub\n")
-        say(f"Current runner version: '{VERSION}'")
         try:
+            for number in (signal.SIGINT, signal.SIGTERM):
+                signal.signal(number, stop)
+            say("\n√ Connected to GitHub\n")
+            say(f"Current runner version: '{VERSION}'")
             self._connect()
             say("Listening for Jobs", stamped=True)
             return self._listen()
@@ -277,7 +203,11 @@ class Listener:
         facts = self._job["env"]
         env = dict(os.environ) | (facts if isinstance(facts, dict) else {})
         env["GITHUB_EVENT_PATH"] = self._event_file()
-        child = os.posix_spawn("/bin/bash", ["bash", "-e", path], env)
+        log = os.open(os.path.join("_diag", "hooks.log"), os.O_CREAT | os.O_WRONLY | os.O_APPEND)
+        # What a hook prints is a step's log, never the console's.
+        actions = [(os.POSIX_SPAWN_DUP2, log, number) for number in (1, 2)]
+        child = os.posix_spawn("/bin/bash", ["bash", "-e", path], env, file_actions=actions)
+        os.close(log)
         return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
 
     def _event_file(self) -> str:
@@ -323,29 +253,6 @@ class Listener:
             say(f"√ Removed {name}")
 
 
-def configured(encoded: str) -> tuple[dict[str, str], dict[str, dict[str, str]]]:
-    """Unpack a JIT config into the files that the real runner keeps. Raises ValueError."""
-    files = json.loads(base64.b64decode(encoded, validate=True))
-    for name in FILES:
-        with open(name, "wb") as file:
-            file.write(base64.b64decode(files[name], validate=True))
-    os.makedirs("_work", exist_ok=True)
-    os.makedirs("_diag", exist_ok=True)
-    stamp = time.strftime("%Y%m%d-%H%M%S-utc", time.gmtime())
-    with open(os.path.join("_diag", f"Runner_{stamp}.log"), "a", encoding="utf-8") as log:
-        log.write(f"[{time.strftime('%Y-%m-%d %H:%M:%SZ', time.gmtime())} INFO Listener] start\n")
-    settings, credentials = (json.loads(base64.b64decode(files[name])) for name in FILES[:2])
-    return settings, credentials
-
-
-def jit_config() -> str:
-    """Take the config from the environment, where the job must not find it, or from argv."""
-    given = os.environ.pop("ACTIONS_RUNNER_INPUT_JITCONFIG", "")
-    if "--jitconfig" in sys.argv:
-        given = sys.argv[sys.argv.index("--jitconfig") + 1]
-    return given
-
-
 def stop(*_: object) -> None:
     """Turn the first signal into the end; later ones are ignored."""
     for number in (signal.SIGINT, signal.SIGTERM):
@@ -358,16 +265,9 @@ def main() -> int:
     forced = os.environ.get("STANDIN_LISTENER_EXIT")
     if forced:
         return int(forced)
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, stop)
-    os.chdir(os.path.dirname(os.path.abspath(__file__)))
     try:
         settings, credentials = configured(jit_config())
     except (ValueError, KeyError, TypeError) as error:
         say(f"An error occurred: {error}", error=True)
         return TERMINATED
     return Listener(settings, credentials).run()
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -13,7 +13,7 @@ helper() {
         echo "Must not run interactively with sudo"
         return 1
     fi
-    "${STANDIN_PYTHON:-python3}" -I -S "$DIR/listener.py" run "$@"
+    "${STANDIN_PYTHON:-python3}" -I -S "$DIR/bin/Runner.Listener" run "$@"
     local code=$?
     case $code in
         0) echo "Runner listener exit with 0 return code, stop the service, no retry needed." ;;

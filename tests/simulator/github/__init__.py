@@ -1,0 +1,1 @@
+"""The fake GitHub, tried against what GitHub documents and does."""
