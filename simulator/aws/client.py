@@ -91,6 +91,10 @@ class AwsWorld:
         """Forget all capacity rules."""
         self._post("plenty")
 
+    def calm(self) -> None:
+        """Put every lever back to the configuration's, with no faults, rules or buckets."""
+        self._post("calm")
+
     def fault(self, fault: Fault) -> None:
         """Order a fault for the next calls of an action."""
         self._post("fault", **fault.model_dump())

@@ -28,6 +28,7 @@ class Control:
             ("POST", "levers"): self._pull,
             ("POST", "capacity"): lambda body: world.lives.pools.rule(CapacityRule(**body)),
             ("POST", "plenty"): lambda _: world.lives.pools.clear(),
+            ("POST", "calm"): lambda _: self._calm(),
             ("POST", "fault"): lambda body: world.faults.order(Fault(**body)),
             ("POST", "throttle"): lambda body: world.faults.throttle(Throttle(**body)),
             ("POST", "interrupt"): self._interrupt,
@@ -61,6 +62,11 @@ class Control:
                 setattr(levers, name, getattr(changed, name))
             self._world.lives.pools.default.capacity = levers.capacity
             return levers
+
+    def _calm(self) -> None:
+        self._world.faults.clear()
+        self._world.lives.pools.clear()
+        self._pull(self._world.config.levers.model_dump())
 
     def _interrupt(self, body: Body) -> None:
         lives = self._world.lives

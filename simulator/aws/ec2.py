@@ -33,6 +33,7 @@ class Ec2:
         self._tokens: OrderedDict[str, tuple[str, Result]] = OrderedDict()
         self.actions: dict[str, Callable[[Params], Result]] = {
             "CreateFleet": self.create_fleet,
+            "RunInstances": _refuse,
             "DescribeInstances": self.describe_instances,
             "DescribeInstanceStatus": self.describe_instance_status,
             "TerminateInstances": self.terminate_instances,
@@ -209,6 +210,10 @@ class Ec2:
                 }
             )
         return changes
+
+
+def _refuse(_: Params) -> Result:
+    raise AwsError("UnsupportedOperation", "this world sells machines by CreateFleet only")
 
 
 def _must_be(found: list[Instance], states: frozenset[State], verb: str) -> None:

@@ -27,6 +27,12 @@ class Faults:
         with self._lock:
             self._buckets[rule.action] = _Bucket(rule)
 
+    def clear(self) -> None:
+        """Forget what was ordered, and every bucket."""
+        with self._lock:
+            self._waiting.clear()
+            self._buckets.clear()
+
     def take(self, action: str) -> Fault | None:
         """Return the fault that befalls this call, if any."""
         with self._lock:

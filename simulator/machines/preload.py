@@ -23,11 +23,12 @@ def load(modules: Iterable[str]) -> None:
 
 def _warm_botocore() -> None:
     import boto3.session
-    from botocore.loaders import JSONFileLoader
+    import botocore.session
 
-    # A botocore session caches what it loads; each agent makes a session of its own.
-    # Parsing EC2's model alone takes a third of a second.
-    JSONFileLoader.load_file = functools.cache(JSONFileLoader.load_file)  # type: ignore[method-assign]
+    # A loader caches what it parses, but every session makes a loader of its own, and every
+    # agent a session; parsing EC2's model alone takes a third of a second.
+    make = botocore.session.create_loader
+    botocore.session.create_loader = functools.cache(make)
     session = boto3.session.Session(
         aws_access_key_id="none", aws_secret_access_key="none", region_name="us-east-1"
     )
