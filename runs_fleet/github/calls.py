@@ -61,6 +61,10 @@ def read(model: type[Answer], response: httpx.Response, call: Call) -> Answer:
     raise Unavailable(f"{call}: GitHub's answer does not fit at {places}")
 
 
+# What a re-run is told before its run is over: the same request will do later.
+STILL_RUNNING = "already running"
+
+
 def verdict(call: Call, response: httpx.Response, *, now: float) -> FleetError:
     """Turn an answer that is no success into the one thing the caller needs to know."""
     said = _message(response)
@@ -73,6 +77,8 @@ def verdict(call: Call, response: httpx.Response, *, now: float) -> FleetError:
         return NotThere(text)
     if "currently running a job" in said.lower():
         return RunnerBusy(text)
+    if STILL_RUNNING in said.lower():
+        return Unavailable(text)
     hopeless = response.is_client_error and response.status_code != httpx.codes.REQUEST_TIMEOUT
     return Refused(text) if hopeless else Unavailable(text)
 

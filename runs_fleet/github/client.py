@@ -131,7 +131,7 @@ class GitHubClient:
         return _event(job, now=datetime.fromtimestamp(self._api.clock(), UTC))
 
     def rerun_job(self, scope: Scope, job_id: int) -> None:
-        """Run a concluded job once more; refused while its run is still going."""
+        """Run a concluded job once more. Raises Unavailable while its run is still going."""
         where: dict[str, str | int] = {"repo": scope.repo, "job": job_id}
         self._api.as_installation(
             scope, Call("POST", "/repos/{repo}/actions/jobs/{job}/rerun", where)

@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from runs_fleet.errors import NameTaken, NotThere, Refused, RunnerBusy
+from runs_fleet.errors import NameTaken, NotThere, Refused, RunnerBusy, Unavailable
 from runs_fleet.github.api import GitHubApi
 from runs_fleet.github.client import GitHubClient, ScopeRule
 from runs_fleet.models import Scope
@@ -240,9 +240,9 @@ def test_a_job_is_run_again(client: GitHubClient, github: ScriptedGitHub) -> Non
     assert len(github.asked(RERUN)) == 1
 
 
-def test_a_rerun_while_the_run_goes_on_is_refused(
+def test_a_rerun_while_the_run_goes_on_may_be_asked_again(
     client: GitHubClient, github: ScriptedGitHub
 ) -> None:
     github.say(RERUN, Reply(403, {"message": "The workflow run is already running"}))
-    with pytest.raises(Refused, match="already running"):
+    with pytest.raises(Unavailable, match="already running"):
         client.rerun_job(REPO, 399444496)
