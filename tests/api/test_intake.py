@@ -13,6 +13,7 @@ import pytest_asyncio
 from temporalio.client import Client, WorkflowExecutionStatus
 from temporalio.service import RPCError
 
+from api.__main__ import connect
 from api.early import EarlyEvents
 from api.intake import Intake
 from api.requests import Routing
@@ -235,7 +236,9 @@ async def test_ready_asks_temporal(desk: Desk) -> None:
 
 
 async def test_a_server_that_is_gone_is_unavailable() -> None:
+    intake = Intake(ROUTING)
     with TemporalServer() as server:
-        intake = Intake(ROUTING, client=await Client.connect(server.address))
+        await connect(intake, {"target_host": server.address})
+        await intake.ready()
     with pytest.raises(Unavailable, match="Temporal answered"):
         await intake.ready()
