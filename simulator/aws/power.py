@@ -1,18 +1,27 @@
 """The power switch between instances and the machine processes that play them."""
 
+from __future__ import annotations
+
 import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from simulator.aws.environment import aws_env
-from simulator.aws.instances import Instance
 from simulator.aws.models import AgentPlan, AwsConfig
 from simulator.machines import boot
 from simulator.machines.host import MachineHost
 
+if TYPE_CHECKING:
+    from simulator.aws.instances import Instance
+
 APP = "agent"
+
+
+def supply(config: AwsConfig, url: str) -> Power:
+    """Give a world the machines that its configuration asks for."""
+    return ProcessPower(config.agent, config=config, url=url) if config.agent else NoPower()
 
 
 class Power(Protocol):
@@ -31,6 +40,12 @@ class Power(Protocol):
         """Tell whether anything of the machine may still run."""
         ...
 
+    def wait(self) -> None:
+        """Wait until machines can be booted."""
+
+    def close(self) -> None:
+        """End every machine."""
+
 
 class NoPower:
     """Machines that run nothing."""
@@ -48,6 +63,12 @@ class NoPower:
         """Nothing runs."""
         return False
 
+    def wait(self) -> None:
+        """Do nothing."""
+
+    def close(self) -> None:
+        """Do nothing."""
+
 
 class ProcessPower:
     """Machines that are process trees under a fork server."""
@@ -61,10 +82,11 @@ class ProcessPower:
         self._host = MachineHost(
             log=self._home / "machines.log", preload=plan.preload, on_news=self._heard
         )
-
-    def start(self) -> None:
-        """Start the fork server."""
         self._host.start()
+
+    def wait(self) -> None:
+        """Wait for the fork server."""
+        self._host.wait()
 
     def close(self) -> None:
         """End every machine."""

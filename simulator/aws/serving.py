@@ -8,9 +8,8 @@ from typing import Any
 
 from gunicorn.app.base import BaseApplication
 
-from simulator.aws.manners import Manners
 from simulator.aws.models import AwsConfig
-from simulator.aws.world import World
+from simulator.aws.power import NoPower, Power, supply
 from simulator.ports import watch_lifeline
 
 KEEP_ALIVE = 120
@@ -36,7 +35,7 @@ class Served(BaseApplication):  # type: ignore[misc]
     def __init__(self, config: AwsConfig, *, port: int) -> None:
         self._config = config
         self._port = port
-        self._world: World | None = None
+        self._power: Power = NoPower()
         super().__init__()
 
     def load_config(self) -> None:
@@ -67,16 +66,22 @@ class Served(BaseApplication):  # type: ignore[misc]
 
     def _open(self, worker: Any) -> None:
         port = worker.sockets[0].getsockname()[1]
-        self._world = World(self._config, f"http://127.0.0.1:{port}")
-        worker.wsgi.app = Manners(self._world)
-        self._world.open()
+        url = f"http://127.0.0.1:{port}"
         watch_lifeline(self._end)
-        sys.stdout.write(f"{self._world.url}\n")
+        self._power = supply(self._config, url)
+        # moto takes seconds to import; meanwhile the fork server does its own share.
+        from simulator.aws.manners import Manners
+        from simulator.aws.world import World
+
+        world = World(self._config, url, self._power)
+        world.open()
+        worker.wsgi.app = Manners(world)
+        self._power.wait()
+        sys.stdout.write(f"{url}\n")
         sys.stdout.flush()
 
     def _close(self) -> None:
-        if self._world is not None:
-            self._world.close()
+        self._power.close()
 
     def _end(self) -> None:
         self._close()

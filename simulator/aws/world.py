@@ -8,34 +8,24 @@ from simulator.aws.faults import Faults
 from simulator.aws.ledger import Ledger
 from simulator.aws.life import Lives
 from simulator.aws.models import AwsConfig, Setup
-from simulator.aws.power import NoPower, ProcessPower
+from simulator.aws.power import Power
 
 
 class World:
-    """Everything behind one URL; `open` before the first request, `close` after the last."""
+    """Everything behind one URL; `open` before the first request."""
 
-    def __init__(self, config: AwsConfig, url: str) -> None:
+    def __init__(self, config: AwsConfig, url: str, power: Power) -> None:
         self.config = config
         self.url = url
         self.account = Account(config.region, events_queue=config.events_queue)
         self.ledger = Ledger(self.account)
         self.faults = Faults()
-        self._machines = (
-            ProcessPower(config.agent, config=config, url=url) if config.agent else None
-        )
-        self.lives = Lives(config, self.account, self._machines or NoPower())
+        self.lives = Lives(config, self.account, power)
         self.ec2 = Ec2(self.account, self.lives)
 
     def open(self) -> None:
-        """Start the clock and the fork server."""
+        """Start the clock."""
         self.lives.timers.start()
-        if self._machines is not None:
-            self._machines.start()
-
-    def close(self) -> None:
-        """End every machine."""
-        if self._machines is not None:
-            self._machines.close()
 
     @cached_property
     def setup(self) -> Setup:

@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from simulator.machines.boot import Boot, News, Power
-from simulator.ports import Server
+from simulator.ports import NotStarted, Server
 
 
 class MachineHost:
@@ -20,11 +20,18 @@ class MachineHost:
         self._lock = threading.Lock()
         self._on: set[str] = set()
         self._server: Server | None = None
+        self._started = threading.Event()
+        self._failure: NotStarted | None = None
 
     def start(self) -> None:
-        """Start the fork server and wait until it has loaded what agents need."""
-        self._server = Server.start(["-m", "simulator.machines", *self._preload], log=self._log)
-        threading.Thread(target=self._listen, name="machines", daemon=True).start()
+        """Start the fork server; it loads what agents need while others do other things."""
+        threading.Thread(target=self._run, name="machines", daemon=True).start()
+
+    def wait(self) -> None:
+        """Wait until the fork server is ready."""
+        self._started.wait()
+        if self._failure is not None:
+            raise self._failure
 
     def boot(self, boot: Boot) -> None:
         """Start one machine."""
@@ -53,6 +60,15 @@ class MachineHost:
         assert self._server.process.stdin is not None
         self._server.process.stdin.write(line.encode() + b"\n")
         self._server.process.stdin.flush()
+
+    def _run(self) -> None:
+        try:
+            self._server = Server.start(["-m", "simulator.machines", *self._preload], log=self._log)
+        except NotStarted as failure:
+            self._failure = failure
+        self._started.set()
+        if self._server is not None:
+            self._listen()
 
     def _listen(self) -> None:
         assert self._server is not None
