@@ -18,7 +18,7 @@ lint: $(STAMP)
 	$(RUN)ruff format --check .
 	$(RUN)ruff check .
 	$(RUN)mypy
-	$(RUN)lint-imports
+	$(RUN)lint-imports --no-cache
 
 bench: $(STAMP)  ## Measure latency and cost per job; see docs/benchmarks.md
 	$(RUN)python -m bench

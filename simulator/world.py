@@ -14,13 +14,13 @@ from typing import Self
 import httpx
 from pydantic import BaseModel
 
-from simulator import runner
 from simulator.aws.client import AwsWorld
 from simulator.aws.models import AgentPlan, AwsConfig, Levers
 from simulator.github.plans import Settings
 from simulator.github.world import GitHubWorld
 from simulator.ports import free_port
 from simulator.processes import die_with_parent, end, wait_for_port
+from simulator.runner.installation import install
 from simulator.temporal import TemporalServer
 
 # A demo should not take the patience of production.
@@ -65,7 +65,7 @@ class World:
         self.home = home or Path(self._temporary.name if self._temporary else "")
         database = self.home / "temporal.db" if self.plan.database else None
         self.temporal = TemporalServer(database=database, ui=self.plan.ui)
-        agent = AgentPlan(runner=str(Path(runner.__file__).parent))
+        agent = AgentPlan(runner=str(self.home / "actions-runner"))
         config = AwsConfig(
             seed=self.plan.seed,
             agent=agent if self.plan.agents else None,
@@ -106,6 +106,7 @@ class World:
         self.home.mkdir(parents=True, exist_ok=True)
         if self._temporary is not None:
             self._stack.callback(self._temporary.cleanup)
+        install(self.home / "actions-runner")
         self._stack.enter_context(self.temporal)
         self._stack.enter_context(self.aws)
         self._stack.enter_context(self.github)
