@@ -5,6 +5,7 @@ import inspect
 import itertools
 from collections.abc import AsyncIterator, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -150,11 +151,11 @@ def github() -> Iterator[MemoryGitHub]:
     assert list(memory.runners) == [], "a test left a registration behind"
 
 
-@pytest_asyncio.fixture
-async def queue(
-    temporal: Client, provider: MemoryProvider, configs: MemoryConfigs, github: MemoryGitHub
+@asynccontextmanager
+async def serving(
+    temporal: Client, provider: MemoryProvider, *, configs: MemoryConfigs, github: MemoryGitHub
 ) -> AsyncIterator[str]:
-    """The task queue of a worker that holds this test's ports."""
+    """Run a worker that holds these ports, and name its task queue."""
     name = f"test-{next(JOB_IDS)}"
     runners = RunnerActivities(
         provider, configs, github, report_secret="s" * 32, reports_address="https://queue"
@@ -177,6 +178,49 @@ async def queue(
             yield name
 
 
+def request(*, policy: Policy = QUICK, **changes: Any) -> JobRequest:
+    """Ask for an ordinary job's runner; keyword arguments change the request."""
+    now = datetime.now(UTC)
+    asked: dict[str, Any] = {
+        "job_id": next(JOB_IDS),
+        "run_id": 1,
+        "scope": Scope(repo="octo/hello"),
+        "name": "build",
+        "workflow": "CI",
+        "labels": ("runs-fleet/cpu=4",),
+        "label": "runs-fleet/cpu=4",
+        "spec": RunnerSpec(),
+        "queued_at": now,
+        "delivered_at": now,
+        "policy": policy,
+    }
+    return JobRequest(**(asked | changes))
+
+
+async def begin(
+    temporal: Client, queue: str, *, asked: JobRequest, github: MemoryGitHub, configs: MemoryConfigs
+) -> Job:
+    """Start a job's lifecycle on a task queue."""
+    github.set_job(asked.job_id)
+    handle = await temporal.start_workflow(
+        RunnerLifecycle.run,
+        asked,
+        id=names.lifecycle(asked.job_id),
+        task_queue=queue,
+        search_attributes=attributes.at_start(asked),
+    )
+    return Job(asked.job_id, handle, github=github, configs=configs)
+
+
+@pytest_asyncio.fixture
+async def queue(
+    temporal: Client, provider: MemoryProvider, configs: MemoryConfigs, github: MemoryGitHub
+) -> AsyncIterator[str]:
+    """The task queue of a worker that holds this test's ports."""
+    async with serving(temporal, provider, configs=configs, github=github) as name:
+        yield name
+
+
 Start = Callable[..., Any]
 
 
@@ -186,30 +230,8 @@ async def start(
 ) -> AsyncIterator[Start]:
     """Start the lifecycle of a new job; keyword arguments change its request."""
 
-    async def begin(*, policy: Policy = QUICK, **changes: Any) -> Job:
-        now, job_id = datetime.now(UTC), next(JOB_IDS)
-        asked: dict[str, Any] = {
-            "job_id": job_id,
-            "run_id": 1,
-            "scope": Scope(repo="octo/hello"),
-            "name": "build",
-            "workflow": "CI",
-            "labels": ("runs-fleet/cpu=4",),
-            "label": "runs-fleet/cpu=4",
-            "spec": RunnerSpec(),
-            "queued_at": now,
-            "delivered_at": now,
-            "policy": policy,
-        }
-        request = JobRequest(**(asked | changes))
-        github.set_job(job_id)
-        handle = await temporal.start_workflow(
-            RunnerLifecycle.run,
-            request,
-            id=names.lifecycle(job_id),
-            task_queue=queue,
-            search_attributes=attributes.at_start(request),
-        )
-        return Job(job_id, handle, github=github, configs=configs)
+    async def one(**changes: Any) -> Job:
+        asked = request(**changes)
+        return await begin(temporal, queue, asked=asked, github=github, configs=configs)
 
-    yield begin
+    yield one
