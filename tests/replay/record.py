@@ -1,0 +1,76 @@
+"""`python -m tests.replay.record [SCENARIO ...]`: record histories anew, all of them by default."""
+
+import asyncio
+import json
+import sys
+from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from temporalio.client import Client, WorkflowFailureError, WorkflowHistory
+from temporalio.contrib.pydantic import pydantic_data_converter
+
+from simulator.temporal import TemporalServer
+from tests.fakes import MemoryConfigs, MemoryGitHub, MemoryProvider
+from tests.lifecycles import serving
+from tests.replay.scenarios import NAMES, Scenario, Stage
+from workflows import attributes
+
+HISTORIES = Path(__file__).parent / "histories"
+RECORDER = "recorder"
+# What a replay does not look at, and what tells of the machine that recorded.
+NOISE = {"stackTrace", "taskId", "requestId", "meteringMetadata", "workerVersion"}
+
+
+async def main(names: Sequence[str]) -> None:
+    """Play the scenarios one after the other on a real server, and keep their histories."""
+    with TemporalServer() as server:
+        client = await connected(server.address)
+        for name in names or NAMES:
+            keep(name, await recorded(client, NAMES[name]))
+
+
+async def connected(address: str) -> Client:
+    """Connect under a name that says nothing of the machine, as histories repeat it."""
+    client = await Client.connect(
+        address, data_converter=pydantic_data_converter, identity=RECORDER
+    )
+    await attributes.ensure(client)
+    return client
+
+
+async def recorded(client: Client, scenario: Scenario) -> WorkflowHistory:
+    """Play one scenario to its end."""
+    provider, configs, github = MemoryProvider(), MemoryConfigs(), MemoryGitHub()
+    async with serving(client, provider, configs=configs, github=github) as queue:
+        job = await scenario(Stage(client, queue, provider, configs, github))
+        # An operator's cancel ends the workflow as cancelled, and that is a history like any other.
+        with suppress(WorkflowFailureError):
+            await job.outcome()
+        return await job.handle.fetch_history()
+
+
+def keep(name: str, history: WorkflowHistory) -> None:
+    """Write a history, one event a line."""
+    events = _quiet(json.loads(history.to_json())["events"])
+    lines = ",\n".join(json.dumps(event, separators=(",", ":")) for event in events)
+    path = HISTORIES / f"{name}.json"
+    path.write_text(f'{{"events":[\n{lines}\n]}}\n')
+
+
+def kept(name: str) -> WorkflowHistory:
+    """Read a history that was kept."""
+    return WorkflowHistory.from_json(f"job-{name}", (HISTORIES / f"{name}.json").read_text())
+
+
+def _quiet(value: Any) -> Any:
+    if isinstance(value, list):
+        return [_quiet(item) for item in value]
+    if isinstance(value, dict):
+        return {key: _quiet(item) for key, item in value.items() if key not in NOISE}
+    return value
+
+
+if __name__ == "__main__":
+    asyncio.run(main(sys.argv[1:]))

@@ -1,0 +1,187 @@
+"""The lives a lifecycle can lead, each played once for its history."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from temporalio.client import Client
+
+from runs_fleet.errors import Refused, Unavailable
+from runs_fleet.models import Market
+from tests.fakes import MemoryConfigs, MemoryGitHub, MemoryProvider
+from tests.lifecycles import QUICK, Job, begin, eventually, request
+
+HASTY = QUICK.model_copy(update={"boot_timeout": timedelta(milliseconds=400)})
+BRIEF = QUICK.model_copy(update={"max_runtime": timedelta(seconds=1)})
+SPOT_LOSS = "Server.SpotInstanceTermination"
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A worker with ports in memory, and what is needed to start jobs on it."""
+
+    temporal: Client
+    queue: str
+    provider: MemoryProvider
+    configs: MemoryConfigs
+    github: MemoryGitHub
+
+    async def start(self, **changes: Any) -> Job:
+        """Start one job's lifecycle; keyword arguments change its request."""
+        asked = request(**changes)
+        return await begin(
+            self.temporal, self.queue, asked=asked, github=self.github, configs=self.configs
+        )
+
+
+Scenario = Callable[[Stage], Awaitable[Job]]
+
+
+async def completed(stage: Stage) -> Job:
+    job = await stage.start()
+    await job.boots()
+    await job.says_github("in_progress", on=job.runner())
+    await job.says_agent("started")
+    await job.says_github("completed", on=job.runner(), conclusion="success")
+    await job.says_agent("finished", outcome="Succeeded")
+    return job
+
+
+async def failed(stage: Stage) -> Job:
+    job = await stage.start()
+    await job.runs_to_its_end(conclusion="failure")
+    return job
+
+
+async def cancelled_before_create(stage: Stage) -> Job:
+    stage.provider.errors.extend(Unavailable("HTTP 500") for _ in range(50))
+    job = await stage.start()
+    await eventually(lambda: stage.provider.orders)
+    await job.says_github("completed", conclusion="cancelled")
+    return job
+
+
+async def cancelled_during_create(stage: Stage) -> Job:
+    stage.provider.gate.clear()
+    job = await stage.start()
+    await eventually(stage.provider.entered.is_set)
+    await job.says_github("completed", conclusion="cancelled")
+    await job.handle.query("progress")
+    stage.provider.gate.set()
+    return job
+
+
+async def cancelled_while_booting(stage: Stage) -> Job:
+    job = await stage.start()
+    await eventually(lambda: stage.github.minted)
+    await job.says_github("completed", conclusion="cancelled")
+    return job
+
+
+async def stolen(stage: Stage) -> Job:
+    job = await stage.start()
+    await job.boots()
+    await job.says_github("in_progress", on=job.runner(1), job_id=77)
+    await job.boots(2)
+    await job.says_github("in_progress", on=job.runner(2))
+    await job.says_github("completed", on=job.runner(1), job_id=77, conclusion="success")
+    await job.says_github("completed", on=job.runner(2), conclusion="success")
+    return job
+
+
+async def boot_timeout(stage: Stage) -> Job:
+    job = await stage.start(policy=HASTY)
+    await eventually(lambda: len(stage.provider.made) == 2)
+    await job.runs_to_its_end(2)
+    return job
+
+
+async def machine_lost_while_idle(stage: Stage) -> Job:
+    job = await stage.start()
+    await job.says_cloud(await job.boots(), SPOT_LOSS)
+    await job.runs_to_its_end(2)
+    return job
+
+
+async def spot_loss_with_rerun(stage: Stage) -> Job:
+    job = await stage.start()
+    machine_id = await job.boots()
+    await job.says_github("in_progress", on=job.runner())
+    await job.says_cloud(machine_id, SPOT_LOSS)
+    await job.says_github("completed", on=job.runner(), conclusion="failure")
+    return job
+
+
+async def refused(stage: Stage) -> Job:
+    return await stage.start(refusal="unknown key 'gpu'", spec=None)
+
+
+async def gave_up_on_a_refused_order(stage: Stage) -> Job:
+    stage.provider.errors.append(Refused("no instance type has 1000 cpu"))
+    return await stage.start()
+
+
+async def gave_up_waiting(stage: Stage) -> Job:
+    return await stage.start(queued_at=datetime.now(UTC) - timedelta(hours=21))
+
+
+async def released_by_operator(stage: Stage) -> Job:
+    job = await stage.start()
+    await job.boots()
+    await job.says_github("in_progress", on=job.runner())
+    await job.handle.cancel()
+    return job
+
+
+async def released_during_create(stage: Stage) -> Job:
+    stage.provider.gate.clear()
+    job = await stage.start()
+    await eventually(stage.provider.entered.is_set)
+    await job.handle.cancel()
+    await job.handle.query("progress")
+    stage.provider.gate.set()
+    return job
+
+
+async def no_capacity_ladder(stage: Stage) -> Job:
+    stage.provider.full = {Market.SPOT, Market.ON_DEMAND}
+    job = await stage.start()
+    await eventually(lambda: len(stage.provider.orders) > 5)
+    stage.provider.full = {Market.SPOT}
+    await job.runs_to_its_end()
+    return job
+
+
+async def timed_out(stage: Stage) -> Job:
+    job = await stage.start(policy=BRIEF)
+    await job.boots()
+    await job.says_github("in_progress", on=job.runner())
+    return job
+
+
+async def vanished(stage: Stage) -> Job:
+    stage.github.all_forgotten = True
+    return await stage.start(queued_at=datetime.now(UTC) - timedelta(hours=1))
+
+
+ENDS: dict[Scenario, str] = {
+    completed: "completed",
+    failed: "completed",
+    cancelled_before_create: "cancelled",
+    cancelled_during_create: "cancelled",
+    cancelled_while_booting: "cancelled",
+    stolen: "completed",
+    boot_timeout: "completed",
+    machine_lost_while_idle: "completed",
+    spot_loss_with_rerun: "completed",
+    refused: "refused",
+    gave_up_on_a_refused_order: "gave_up",
+    gave_up_waiting: "gave_up",
+    released_by_operator: "released",
+    released_during_create: "released",
+    no_capacity_ladder: "completed",
+    timed_out: "timed_out",
+    vanished: "vanished",
+}
+NAMES: dict[str, Scenario] = {scenario.__name__: scenario for scenario in ENDS}
