@@ -148,7 +148,12 @@ class Bodies:
         """Write an installation of our app."""
         kind = "Organization" if org else "User"
         template = self._installation_template
-        account = template["account"] | {"login": owner, "id": number(owner), "type": kind}
+        account = template["account"] | {
+            "login": owner,
+            "id": number(owner),
+            "type": kind,
+            "starred_url": f"{self.api}/users/{owner}/starred{{/owner}}{{/repo}}",
+        }
         return template | {
             "id": installation_id,
             "account": account,

@@ -196,3 +196,4 @@ class Progress(BaseModel):
     online: int = 0
     busy: int = 0
     deliveries_pending: int = 0
+    violations: tuple[str, ...] = ()

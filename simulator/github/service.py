@@ -73,6 +73,7 @@ class GitHubService:
             online=sum(runner.online for runner in alive),
             busy=sum(runner.busy for runner in alive),
             deliveries_pending=self.deliveries.pending,
+            violations=tuple(self.contract.violations),
         )
 
     def _ring(self, session: Session) -> None:

@@ -1,8 +1,10 @@
 """The fake GitHub as tests and the demo hold it: a process of its own, with typed levers."""
 
+import contextlib
 import json
 import os
 import secrets
+import ssl
 import subprocess
 import sys
 import tempfile
@@ -22,6 +24,7 @@ from simulator.processes import end
 
 APP_ID = 1001
 OK = 200
+PATIENCE = 5
 
 
 class LeverRefused(Exception):
@@ -47,7 +50,8 @@ class GitHubWorld:
         self.key_file = self.directory / "app.private-key.pem"
         self.root = self.api_url = ""
         self.process: subprocess.Popen[bytes] | None = None
-        self._client = httpx.Client(timeout=30)
+        # An empty trust store: loading the usual one takes longer than all that is asked here.
+        self._client = httpx.Client(timeout=30, verify=ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT))
 
     def __enter__(self) -> Self:
         self.start()
@@ -88,6 +92,8 @@ class GitHubWorld:
             for pipe in (self.process.stdin, self.process.stdout):
                 if pipe is not None:
                     pipe.close()
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self.process.wait(PATIENCE)
             end(self.process)
             self.process = None
         if self._own is not None:
@@ -209,6 +215,10 @@ class GitHubWorld:
     def progress(self) -> plans.Progress:
         """Read the counts of what goes on."""
         return plans.Progress.model_validate_json(self._read("progress", {}))
+
+    def violations(self) -> tuple[str, ...]:
+        """Read what did not fit GitHub's own description: nothing, unless the fake is wrong."""
+        return self.progress().violations
 
     def until(
         self, holds: Callable[[Books], bool], *, patience: float = 30, what: str = "it"

@@ -2,6 +2,7 @@
 
 import hashlib
 import hmac
+import ssl
 import threading
 import time
 from collections.abc import Callable
@@ -10,6 +11,7 @@ from typing import Any
 
 import httpx
 import jwt
+from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 from simulator.github import GitHubWorld
 from simulator.github.entities import Job, Runner, Session
@@ -19,6 +21,8 @@ from simulator.github.sessions import Sessions
 from simulator.github.timers import Timers
 
 LABELS = ("runs-fleet", "linux")
+# Loading the usual trust store takes longer than a test.
+NO_TRUST = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
 
 
 class Desk:
@@ -75,8 +79,10 @@ class AppClient:
 
     def __init__(self, world: GitHubWorld, owner: str) -> None:
         self.world, self.owner = world, owner
-        self._key = world.key_file.read_text()
-        self.http = httpx.Client(base_url=world.api_url)
+        self._key: Any = load_pem_private_key(
+            world.key_file.read_bytes(), None, unsafe_skip_rsa_key_validation=True
+        )
+        self.http = httpx.Client(base_url=world.api_url, verify=NO_TRUST)
         self._token: str | None = None
 
     def jwt(self, **claims: Any) -> str:
@@ -98,7 +104,7 @@ class AppClient:
         return self.http.request(method, path, headers=headers, **extra)
 
     def register(self, name: str, **facts: Any) -> httpx.Response:
-        body = {"name": name, "runner_group_id": 1, "labels": list(LABELS), **facts}
+        body: dict[str, Any] = {"name": name, "runner_group_id": 1, "labels": list(LABELS), **facts}
         url = f"/orgs/{self.owner}/actions/runners/generate-jitconfig"
         return self.call("POST", url, json=body)
 
