@@ -58,8 +58,8 @@ class Listener:
     def __init__(self, settings: dict[str, str], credentials: dict[str, dict[str, str]]) -> None:
         self._settings = settings
         self._client = credentials["data"]["clientId"]
-        self._polls = Line(settings["ServerUrlV2"])
-        self._calls = Line(settings["ServerUrlV2"])
+        broker = os.environ.get("STANDIN_BROKER") or settings["ServerUrlV2"]
+        self._polls, self._calls = Line(broker), Line(broker)
         self._session = ""
         self._job: Json | None = None
         self._quiet_since: float | None = None

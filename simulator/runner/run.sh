@@ -9,7 +9,7 @@ pause() {
 }
 
 helper() {
-    if [[ $EUID -eq 0 && -z "$RUNNER_ALLOW_RUNASROOT" ]]; then
+    if [[ ${STANDIN_UID:-$EUID} -eq 0 && -z "$RUNNER_ALLOW_RUNASROOT" ]]; then
         echo "Must not run interactively with sudo"
         return 1
     fi

@@ -1,0 +1,1 @@
+"""The stand-in for run.sh, tried as real processes."""
