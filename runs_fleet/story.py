@@ -2,7 +2,9 @@
 
 from datetime import datetime, timedelta
 
+from runs_fleet import glossary
 from runs_fleet.decisions import rungs_of
+from runs_fleet.glossary import STATES
 from runs_fleet.ledger import Ledger, Runner
 from runs_fleet.models import Attempt, JobOutcome, JobRequest, RunnerSpec, Timings
 
@@ -31,55 +33,80 @@ def _span(least: int, most: int | None) -> str:
 def details(ledger: Ledger) -> str:
     """Write the page of a job: where it stands, and what happened to each runner (markdown)."""
     request = ledger.request
-    head = [f"**{ledger.state}** {_standing(ledger)}".strip(), ""]
-    head += [f"- job: {_link(request)}", f"- queued: {_clock(request.queued_at)}"]
-    if request.spec is not None:
-        head += [f"- asked for: {asked(request.spec)}"]
-    if ledger.demand.started_at is not None:
-        waited = ledger.demand.started_at - request.queued_at
-        head += [f"- started: {_clock(ledger.demand.started_at)} after {_seconds(waited)}"]
-    if ledger.demand.completed_at is not None:
-        head += [f"- completed: {_clock(ledger.demand.completed_at)}, {ledger.demand.conclusion}"]
+    head = [f"## {_headline(ledger)}", "", *_standing(ledger), f"- job: {_link(request)}"]
+    head += [f"- asked for: {asked(request.spec)}"] if request.spec else []
+    head += [f"- times (UTC): {_times(ledger)}"]
     return "\n".join([*head, *(line for runner in ledger.runners for line in _told(runner))])
 
 
-def _standing(ledger: Ledger) -> str:
-    if ledger.over or ledger.reason:
-        return ledger.reason
-    if ledger.demand.phase == "queued" and ledger.rest_until is not None:
-        return f"no capacity; the next pass begins at {_clock(ledger.rest_until)}"
-    if ledger.demand.phase == "in_progress":
-        mine = ledger.runner(ledger.demand.runner)
+def _headline(ledger: Ledger) -> str:
+    demand = ledger.demand
+    how = f": {demand.conclusion}" if demand.conclusion and ledger.state == "completed" else ""
+    return f"{ledger.state.replace('idle', 'booting')}{how}"
+
+
+def _standing(ledger: Ledger) -> list[str]:
+    """Say in a sentence what is going on, or what has come of it."""
+    words = ledger.reason or _on_its_way(ledger)
+    return [words, ""] if words else []
+
+
+def _on_its_way(ledger: Ledger) -> str:
+    demand, active = ledger.demand, ledger.active
+    if demand.phase == "in_progress" or (demand.phase == "completed" and demand.runner):
+        mine = ledger.runner(demand.runner)
         owner = "its own runner" if mine else "a runner made for another job"
-        return f"on {ledger.demand.runner or 'an unnamed runner'}, {owner}"
-    active = ledger.active
-    if ledger.demand.phase == "queued" and active is not None and active.machine is None:
+        verb = "Runs" if demand.phase == "in_progress" else "Ran"
+        return f"{verb} on `{demand.runner or 'an unnamed runner'}`, {owner}."
+    if demand.phase == "completed":
+        return "Over before it ran."
+    if ledger.rest_until is not None:
+        return f"No capacity; the next pass begins at {_clock(ledger.rest_until)}."
+    if active is None:
+        return STATES[ledger.state].capitalize() + "."
+    if active.machine is None:
         rungs = rungs_of(ledger)
-        return f"order {ledger.orders + 1}, {rungs[ledger.rung % len(rungs)].market}"
-    return ""
+        market = rungs[ledger.rung % len(rungs)].market
+        return f"Order {ledger.orders + 1} for `{active.name}`: {market}."
+    return f"`{active.name}` {'listens for the job' if active.ready_at else 'boots'}."
+
+
+def _times(ledger: Ledger) -> str:
+    request, demand = ledger.request, ledger.demand
+    told = [f"queued {_clock(request.queued_at)}"]
+    if demand.started_at is not None:
+        waited = _seconds(demand.started_at - request.queued_at)
+        told += [f"started {_clock(demand.started_at)} (after {waited})"]
+    if demand.completed_at is not None:
+        told += [f"completed {_clock(demand.completed_at)}"]
+    return ", ".join(told)
 
 
 def _told(runner: Runner) -> list[str]:
-    """The short life of one runner, line by line."""
-    machine = runner.machine
-    made = (
-        f"{machine.machine_type} {machine.market} {machine.zone} `{machine.machine_id}`"
-        if machine
-        else "no machine yet"
-    )
+    """The short life of one runner, line by line, in the order of time."""
     moments = [
-        ("ready", runner.ready_at),
-        (f"runs job {runner.serving}", runner.serving_since),
-        (f"agent says {runner.ended}", runner.ended_at),
-        (f"machine lost ({runner.lost})", runner.lost_at),
-        (f"let go: {runner.cause}", runner.cause_at),
-        ("kept, GitHub says it works", runner.busy_at),
+        ("machine created", runner.created_at),
+        ("agent: ready", runner.ready_at),
+        ("agent: a job has started", runner.started_at),
+        (f"GitHub: it has job {runner.serving}", runner.serving_since),
+        (f"agent: ended, {_quoted(runner.ended)}", runner.ended_at),
+        (f"machine lost: {_quoted(runner.lost)}", runner.lost_at),
+        (f"let go of: {glossary.cause(runner.cause)}", runner.cause_at),
+        ("kept, because GitHub says that it works", runner.busy_at),
         ("gone", runner.gone_at),
     ]
-    lines = ["", f"**Attempt {runner.attempt}** `{runner.name}`: {made}"]
-    lines += [f"- {_clock(runner.created_at)} created"] if runner.created_at else []
-    lines += [f"- {_clock(at)} {what}" for what, at in moments if at is not None]
-    return lines + ([f"- {runner.detail}"] if runner.detail else [])
+    told = sorted(((at, what) for what, at in moments if at is not None), key=lambda one: one[0])
+    lines = ["", f"**Attempt {runner.attempt}** · `{runner.name}` · {_made(runner)}", ""]
+    lines += [f"- {_clock(at)} {what}" for at, what in told]
+    return lines + ([f"- last word: {_quoted(runner.detail)}"] if runner.detail else [])
+
+
+def _made(runner: Runner) -> str:
+    machine = runner.machine
+    if machine is None:
+        return "no machine"
+    facts = (machine.machine_type, machine.market, machine.zone, f"`{machine.machine_id}`")
+    return ", ".join(fact for fact in facts if fact)
 
 
 def outcome(ledger: Ledger, now: datetime) -> JobOutcome:
@@ -129,8 +156,13 @@ def _attempt(runner: Runner) -> Attempt:
 
 def _link(request: JobRequest) -> str:
     job = f"{request.workflow or 'workflow'} / {request.name or request.job_id}"
-    title = f"{request.scope.repo} · {job}"
+    title = "".join(sign for sign in f"{request.scope.repo} · {job}" if sign not in "[]`<>")
     return f"[{title}]({request.url})" if request.url else title
+
+
+def _quoted(text: str) -> str:
+    """Quote what an agent says: it stands beside untrusted code, and this is markdown."""
+    return f"`{' '.join(text.replace('`', chr(39)).split())}`"
 
 
 def _clock(at: datetime) -> str:
