@@ -81,32 +81,33 @@ class Limit(NamedTuple):
     holds: Callable[[InstanceType], bool]
 
 
+class Terms(NamedTuple):
+    """What a site offers; `families` are its defaults for labels that name none, if not ours."""
+
+    arches: Collection[Arch]
+    zones: Collection[str]
+    families: Collection[str] = ()
+
+
 def choose(
     spec: RunnerSpec,
     catalog: Sequence[InstanceType],
     *,
-    arches: Collection[Arch],
-    zones: Collection[str],
+    site: Terms,
     wide: bool,
 ) -> tuple[InstanceType, ...]:
     """Return the types that fit, smallest first.
 
     Raises Refused, naming the limit that leaves nothing.
     """
-    fitting = _apply(_limits(spec, catalog, arches=arches, zones=zones), catalog)
-    plain = [each for each in fitting if spec.families or _is_plain(each, spec)]
+    fitting = _apply(_limits(spec, catalog, site), catalog)
+    plain = [each for each in fitting if spec.families or _is_plain(each, spec, site.families)]
     chosen = fitting if wide or not plain else plain
     return tuple(sorted(chosen, key=_size)[: MOST_WIDE if wide else MOST_NARROW])
 
 
-def _limits(
-    spec: RunnerSpec,
-    catalog: Sequence[InstanceType],
-    *,
-    arches: Collection[Arch],
-    zones: Collection[str],
-) -> Iterable[Limit]:
-    wanted, ours = frozenset(arches), frozenset(zones)
+def _limits(spec: RunnerSpec, catalog: Sequence[InstanceType], site: Terms) -> Iterable[Limit]:
+    wanted, ours = frozenset(site.arches), frozenset(site.zones)
     yield Limit(f"arch {' or '.join(sorted(wanted))}", lambda each: each.arch in wanted)
     yield _families(spec, catalog)
     if spec.gen:
@@ -163,8 +164,10 @@ def _is_tolerable(each: InstanceType, spec: RunnerSpec) -> bool:
     return general and (each.current or spec.gen is not None)
 
 
-def _is_plain(each: InstanceType, spec: RunnerSpec) -> bool:
+def _is_plain(each: InstanceType, spec: RunnerSpec, defaults: Collection[str]) -> bool:
     """Leave out families that are paid for disks, network or bandwidth a job rarely needs."""
+    if defaults:
+        return each.family.name in defaults
     generations = [spec.gen] if spec.gen else _PLAIN_GENERATIONS[each.arch]
     return (
         each.family.variant in _PLAIN_VARIANTS[each.arch] and each.family.generation in generations

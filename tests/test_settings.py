@@ -59,7 +59,7 @@ def test_a_worker_reads_its_github_and_its_ec2() -> None:
     settings = load_worker(WORKER)
     assert settings.subnets == ("subnet-1", "subnet-2")
     assert settings.launch_templates == {"arm64": LaunchTemplate(id="lt-0abc")}
-    assert settings.arch == "arm64"
+    assert list(settings.launch_templates) == ["arm64"]
     assert settings.metrics_port == 9090
 
 
@@ -160,7 +160,6 @@ def test_a_mistake_of_the_api_says_what_would_be_accepted(
         ("EC2_SSM_PREFIX", "/aws/x", "not a parameter path"),
         ("EC2_SSM_PREFIX", "runners", "not a parameter path"),
         ("EC2_FAMILIES", "C7G!", "does not fit"),
-        ("EC2_ROOT_DEVICE", "sda1", "does not fit"),
         ("EC2_REPORTS_QUEUE_URL", "reports.fifo", "not an http or https address"),
     ],
 )
@@ -202,7 +201,7 @@ def test_a_launch_template_is_an_id_or_a_name_perhaps_with_a_version(
 ) -> None:
     settings = load_worker({**WORKER, "RUNS_FLEET_EC2_LAUNCH_TEMPLATE_AMD64": text})
     assert settings.launch_templates["amd64"] == template
-    assert settings.arch == "amd64"
+    assert settings.default_arch is None
 
 
 @pytest.mark.parametrize(

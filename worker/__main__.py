@@ -12,6 +12,7 @@ from contextlib import suppress
 from datetime import timedelta
 from typing import TypeVar
 
+from temporalio import activity, workflow
 from temporalio.client import Client
 from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.envconfig import ClientConfig, ClientConnectConfig
@@ -49,6 +50,9 @@ def main() -> None:
     except (RuntimeError, ValueError, OSError) as error:
         sys.exit(_complain(f"the Temporal settings cannot be read: {error}"))
     logs.configure(settings.log_format, settings.log_level)
+    # The facts are fields already; the SDK would write them into the message as well.
+    workflow.logger.workflow_info_on_message = False
+    activity.logger.activity_info_on_message = False
     try:
         asyncio.run(serve(settings, address))
     except Refused as error:
@@ -69,7 +73,7 @@ async def serve(settings: Ec2Settings, address: ClientConnectConfig) -> None:
     if client is None:
         return
     log.info("connected to temporal", extra={"address": address["target_host"]})
-    wired = wiring.ec2(settings, client, runtime)
+    wired = wiring.ec2(settings, client, runtime, region=os.environ.get("AWS_REGION"))
     if await _waited(stop, "aws", lambda: _warmed(wired)):
         await _work(client, wired, threads=settings.max_activities, stop=stop)
 

@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import boto3
 from temporalio.client import Client
 from temporalio.runtime import Runtime
 
@@ -35,10 +36,12 @@ class Wired:
     warm_up: Callable[[], None]
 
 
-def ec2(settings: Ec2Settings, temporal: Client, runtime: Runtime) -> Wired:
+def ec2(
+    settings: Ec2Settings, temporal: Client, runtime: Runtime, *, region: str | None = None
+) -> Wired:
     """Wire a worker of EC2 mode. Raises Refused when the App's key cannot be used."""
     counts = Counts(runtime.metric_meter)
-    aws = clients(pool=settings.max_activities)
+    aws = clients(boto3.Session(region_name=region), pool=settings.max_activities)
     provider = Ec2Provider(aws.ec2, _site(settings))
     github = _github(settings, counts)
     secret = settings.report_secret.get_secret_value()
@@ -89,6 +92,8 @@ def _site(settings: Ec2Settings) -> Site:
         templates={arch: _named(t) for arch, t in settings.launch_templates.items()},
         subnets=settings.subnets,
         private_subnets=settings.private_subnets,
+        default_arch=settings.default_arch,
+        families=settings.families,
     )
 
 

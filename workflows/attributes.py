@@ -43,7 +43,8 @@ def at_start(request: JobRequest) -> TypedSearchAttributes:
     job = f"{request.workflow} / {request.name}" if request.workflow else request.name
     pairs: list[SearchAttributePair[str]] = [
         SearchAttributePair(REPO, request.scope.repo),
-        SearchAttributePair(JOB, job),
+        # What visibility stores in Postgres and MySQL is at most 255 characters long.
+        SearchAttributePair(JOB, job[:255]),
         SearchAttributePair(MODE, request.mode),
         SearchAttributePair(STATE, "refused" if request.refusal else "placing"),
     ]

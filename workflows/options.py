@@ -40,7 +40,7 @@ def _options(*, call: int, patience: int, pause: int) -> Options:
 
 # A worker that dies in the middle of a call costs at most `call` seconds.
 CREATE = _options(call=15, patience=600, pause=20)
-REGISTER = _options(call=15, patience=600, pause=30)
-RELEASE = _options(call=15, patience=60, pause=10)
+REGISTER = _options(call=20, patience=600, pause=30)
+RELEASE = _options(call=25, patience=75, pause=10)
 ASK = _options(call=10, patience=20, pause=5)
 RERUN = _options(call=10, patience=6 * 3600, pause=60)

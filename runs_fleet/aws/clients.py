@@ -1,6 +1,7 @@
 """AWS clients, configured once: a client takes a quarter of a second to make, and is thread safe.
 
-Region, endpoint and credentials come the standard way (`AWS_REGION`, `AWS_ENDPOINT_URL`, ...):
+Endpoint and credentials come the standard way (`AWS_ENDPOINT_URL`, `AWS_PROFILE`, ...), and so
+does the region, for which boto3 knows only `AWS_DEFAULT_REGION`:
 https://docs.aws.amazon.com/boto3/latest/guide/configuration.html
 """
 
@@ -18,7 +19,8 @@ if TYPE_CHECKING:
     from types_boto3_ssm.client import SSMClient
 
 CONNECT_TIMEOUT = 3
-READ_TIMEOUT = 15
+# Below the time that a workflow gives one call, so that a thread never outlives it.
+READ_TIMEOUT = 12
 LONGEST_POLL = 20
 POOL = 64
 
@@ -46,11 +48,10 @@ def clients(
 
 
 def _config(pool: int, *, patience: float = 0) -> Config:
-    # One more try hides a dropped connection; longer back-off belongs to whoever called,
-    # where it can be seen.
+    # Trying again belongs to whoever called, where it can be seen, and asks by the same name.
     return Config(
         connect_timeout=CONNECT_TIMEOUT,
         read_timeout=READ_TIMEOUT + patience,
-        retries={"mode": "standard", "total_max_attempts": 2},
+        retries={"mode": "standard", "total_max_attempts": 1},
         max_pool_connections=pool,
     )

@@ -132,9 +132,6 @@ class Ec2Settings(WorkerSettings):
     families: Families = setting(
         "EC2_FAMILIES", "a comma list of instance families such as c7g,m7g", default=()
     )
-    root_device: Annotated[str, Field(pattern=r"^/dev/[a-z0-9]+$")] = setting(
-        "EC2_ROOT_DEVICE", "the AMI's root device, such as /dev/sda1", default="/dev/sda1"
-    )
     ssm_prefix: ParameterPath = setting("EC2_SSM_PREFIX", SSM_PATH, default=SSM_PREFIX)
     reports_queue_url: Url = setting("EC2_REPORTS_QUEUE_URL", QUEUE)
     events_queue_url: Url | None = setting("EC2_EVENTS_QUEUE_URL", QUEUE, default=None)
@@ -147,12 +144,6 @@ class Ec2Settings(WorkerSettings):
             "arm64": self.launch_template_arm64,
         }
         return {arch: template for arch, template in both.items() if template is not None}
-
-    @property
-    def arch(self) -> Arch:
-        """The architecture of jobs that name none."""
-        first: Arch = next(iter(self.launch_templates))
-        return self.default_arch or first
 
     @field_validator("launch_template_arm64")
     @classmethod

@@ -22,10 +22,6 @@ class Server(NamedTuple):
     url: str
     world: AwsWorld | None = None
 
-    @property
-    def remembers_tokens(self) -> bool:
-        return self.world is not None
-
 
 @contextlib.contextmanager
 def bare_moto() -> Iterator[Server]:

@@ -4,7 +4,7 @@ import pytest
 from types_boto3_ec2.type_defs import InstanceTypeDef
 
 from runs_fleet.aws.clients import Clients
-from runs_fleet.errors import NoCapacity, Refused
+from runs_fleet.errors import Refused
 from runs_fleet.models import Market, Rung, RunnerSpec
 from runs_fleet.providers.ec2.catalog import InstanceCatalog
 from runs_fleet.providers.ec2.own import OwnMachine
@@ -12,7 +12,6 @@ from runs_fleet.providers.ec2.provider import Ec2Provider
 from runs_fleet.providers.ec2.site import Grounds, Site
 from tests.ec2.conftest import Place
 from tests.ec2.orders import ON_DEMAND, SPOT, order
-from tests.ec2.servers import Server
 
 ABSENT = "i-0123456789abcdef0"
 
@@ -88,36 +87,6 @@ def test_a_missing_launch_template_is_refused_by_name(
 def test_a_disk_of_any_size_can_be_asked_for(provider: Ec2Provider, arch: str | None) -> None:
     spec = RunnerSpec.model_validate({"arch": arch, "disk": 200})
     assert provider.create(order(spec=spec)).machine_id
-
-
-@pytest.fixture
-def idempotent(aws_endpoint: Server) -> None:
-    if not aws_endpoint.remembers_tokens:
-        pytest.skip("this server ignores ClientToken")
-
-
-@pytest.mark.usefixtures("idempotent")
-def test_a_token_never_makes_a_second_machine(provider: Ec2Provider) -> None:
-    asked = order()
-    assert provider.create(asked) == provider.create(asked)
-
-
-@pytest.mark.usefixtures("idempotent")
-def test_another_process_finds_what_a_token_made(
-    provider: Ec2Provider, aws: Clients, place: Place, catalog: InstanceCatalog
-) -> None:
-    asked = order()
-    wider = asked.model_copy(update={"rung": Rung(market=Market.SPOT, wide=True)})
-    other = Ec2Provider(aws.ec2, place.site, catalog=catalog)
-    assert provider.create(asked) == other.create(wider)
-
-
-@pytest.mark.usefixtures("idempotent")
-def test_a_token_of_a_dead_machine_is_of_no_more_use(provider: Ec2Provider) -> None:
-    asked = order()
-    provider.terminate(asked.runner, provider.create(asked).machine_id)
-    with pytest.raises(NoCapacity):
-        provider.create(asked)
 
 
 @pytest.mark.parametrize("by_id", [True, False])

@@ -4,11 +4,14 @@ from collections.abc import Iterator
 
 import pytest
 
+from runs_fleet.aws.clients import Clients
 from runs_fleet.errors import NoCapacity, Unavailable
-from runs_fleet.models import Market
+from runs_fleet.models import Market, Rung
+from runs_fleet.providers.ec2.catalog import InstanceCatalog
 from runs_fleet.providers.ec2.provider import Ec2Provider
 from simulator.aws.client import AwsWorld
 from simulator.aws.models import CapacityRule, Fault
+from tests.ec2.conftest import Place
 from tests.ec2.orders import ON_DEMAND, order
 from tests.ec2.servers import Server
 
@@ -27,20 +30,13 @@ def machines_of(world: AwsWorld, token: str) -> list[str]:
 
 
 @pytest.mark.parametrize("kind", ["lost_answer", "late_error"])
-def test_one_lost_answer_is_not_even_noticed(
+def test_answers_lost_in_a_row_still_make_one_machine(
     provider: Ec2Provider, world: AwsWorld, kind: str
 ) -> None:
-    world.fault(Fault.model_validate({"action": "CreateFleet", "kind": kind}))
+    world.fault(Fault.model_validate({"action": "CreateFleet", "kind": kind, "times": 2}))
     asked = order()
-    made = provider.create(asked)
-    assert machines_of(world, asked.token) == [made.machine_id]
-
-
-def test_answers_lost_in_a_row_still_make_one_machine(
-    provider: Ec2Provider, world: AwsWorld
-) -> None:
-    world.fault(Fault(action="CreateFleet", kind="lost_answer", times=2))
-    asked = order()
+    with pytest.raises(Unavailable):
+        provider.create(asked)
     with pytest.raises(Unavailable):
         provider.create(asked)
     made = provider.create(asked)
@@ -50,7 +46,7 @@ def test_answers_lost_in_a_row_still_make_one_machine(
 def test_a_machine_whose_answer_was_lost_is_found_by_name(
     provider: Ec2Provider, world: AwsWorld
 ) -> None:
-    world.fault(Fault(action="CreateFleet", kind="lost_answer", times=2))
+    world.fault(Fault(action="CreateFleet", kind="lost_answer"))
     asked = order()
     with pytest.raises(Unavailable):
         provider.create(asked)
@@ -85,3 +81,24 @@ def test_a_reclaimed_spot_machine_says_why_it_is_gone(
     status = provider.describe([made.machine_id])[0]
     assert status.state == "gone"
     assert status.cause
+
+
+def test_a_token_never_makes_a_second_machine(provider: Ec2Provider) -> None:
+    asked = order()
+    assert provider.create(asked) == provider.create(asked)
+
+
+def test_another_process_finds_what_a_token_made(
+    provider: Ec2Provider, aws: Clients, place: Place, catalog: InstanceCatalog
+) -> None:
+    asked = order()
+    wider = asked.model_copy(update={"rung": Rung(market=Market.SPOT, wide=True)})
+    other = Ec2Provider(aws.ec2, place.site, catalog=catalog)
+    assert provider.create(asked) == other.create(wider)
+
+
+def test_a_token_of_a_dead_machine_is_of_no_more_use(provider: Ec2Provider) -> None:
+    asked = order()
+    provider.terminate(asked.runner, provider.create(asked).machine_id)
+    with pytest.raises(NoCapacity):
+        provider.create(asked)

@@ -11,7 +11,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from runs_fleet.aws.errors import MISMATCH, code_of, translate, translated
 from runs_fleet.errors import NoCapacity, Refused
 from runs_fleet.models import Arch, Machine, MachineOrder, MachineStatus
-from runs_fleet.placement import InstanceType, choose
+from runs_fleet.placement import InstanceType, Terms, choose
 from runs_fleet.providers.ec2 import fleet, instances
 from runs_fleet.providers.ec2.capacity import SoldOut
 from runs_fleet.providers.ec2.catalog import InstanceCatalog
@@ -45,6 +45,7 @@ class Ec2Provider:
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._ec2 = ec2
+        self._site = site
         self._grounds = Grounds(ec2, site, clock=clock)
         self._catalog = catalog or InstanceCatalog(ec2, clock=clock)
         self._sold_out = SoldOut(clock)
@@ -102,15 +103,10 @@ class Ec2Provider:
 
     def _request(self, order: MachineOrder) -> dict[str, Any]:
         spec, market = order.spec, order.rung.market
-        templates = self._templates(spec.arch)
+        templates = self._templates(spec.arch or self._site.default_arch)
         subnets = self._grounds.subnets(private=spec.private)
-        types = choose(
-            spec,
-            self._catalog.types(),
-            arches=templates.keys(),
-            zones=[each.zone for each in subnets],
-            wide=order.rung.wide,
-        )
+        site = Terms(templates.keys(), [each.zone for each in subnets], self._site.families)
+        types = choose(spec, self._catalog.types(), site=site, wide=order.rung.wide)
         chosen = fleet.choices(types, subnets, market=market, sold_out=self._sold_out.offers())
         if not chosen:
             raise NoCapacity(f"none of the {len(types)} fitting types is sold as {market.value}")

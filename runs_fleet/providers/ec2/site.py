@@ -28,13 +28,16 @@ class Site:
 
     `templates` names each architecture's launch template, by id or name, with an optional
     version: `lt-0abc`, `runner-arm64` or `runner-arm64:7`; without one, the template's default
-    version is looked up every five minutes. A job that names no architecture may get any of them.
+    version is looked up every five minutes. A job that names no architecture gets `default_arch`,
+    or any of them. `families` are the default families, instead of ours.
     Of several subnets in one zone the first counts.
     """
 
     templates: Mapping[Arch, str]
     subnets: Sequence[str] = ()
     private_subnets: Sequence[str] = ()
+    default_arch: Arch | None = None
+    families: Sequence[str] = ()
 
 
 @dataclass(frozen=True)
