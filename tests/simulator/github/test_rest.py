@@ -2,13 +2,17 @@
 
 import base64
 import json
+import signal
+import socket
+import subprocess
+import sys
 import time
 
 import httpx
 import pytest
 
 from simulator.github import Drain, Fault, GitHubWorld, JobPlan, RunPlan, Settings
-from tests.simulator.github.callers import LABELS, AppClient
+from tests.simulator.github.callers import LABELS, AppClient, eventually
 
 RATES = ("limit", "remaining", "used", "reset", "resource")
 
@@ -265,3 +269,20 @@ def test_nothing_is_left_when_the_world_ends() -> None:
     assert process is not None
     assert process.returncode == 0
     assert not world.directory.exists()
+
+
+def test_the_server_ends_when_its_parent_is_killed() -> None:
+    code = (
+        "import os, signal\nfrom simulator.github import GitHubWorld\n"
+        "world = GitHubWorld()\nworld.start()\n"
+        "print(world.root, flush=True)\nos.kill(os.getpid(), signal.SIGKILL)\n"
+    )
+    parent = subprocess.run([sys.executable, "-c", code], capture_output=True, check=False)
+    assert parent.returncode == -signal.SIGKILL
+    port = int(parent.stdout.decode().strip().rpartition(":")[2])
+    eventually(lambda: refuses(port))
+
+
+def refuses(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) != 0
