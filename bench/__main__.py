@@ -1,0 +1,62 @@
+"""`python -m bench`: measures the fleet in a world of its own, and says which aims it meets."""
+
+import argparse
+import signal
+import sys
+import time
+from collections.abc import Callable, Sequence
+
+from rich.console import Console
+
+from bench import costs, crash, latency, report, whole
+from bench.figures import Result
+from bench.host import describe
+from bench.progress import Say, progress
+from bench.sizes import QUICK, Sizes
+
+SCENARIOS: dict[str, Callable[[Sizes, Say], list[Result]]] = {
+    "steady": latency.steady,
+    "bursts": latency.bursts,
+    "costs": costs.normal_jobs,
+    "crash": crash.killed_worker,
+    "demo": whole.whole_world,
+}
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the scenarios that are named, or all; the exit status is 1 if an aim was missed."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    asked = _parser().parse_args(argv)
+    host, began = describe(), time.monotonic()
+    results = list[Result]()
+    with progress(Console(stderr=True)) as say:
+        for name in asked.scenario or SCENARIOS:
+            results += SCENARIOS[name](QUICK if asked.quick else Sizes(), say)
+    found = report.Report(host=host, seconds=time.monotonic() - began, results=results)
+    _write(found, asked.form)
+    return 0 if all(aim.met for aim in found.aims) else 1
+
+
+def _write(found: report.Report, form: str) -> None:
+    if form == "json":
+        print(report.to_json(found))
+    elif form == "markdown":
+        print(report.markdown(found))
+    else:
+        report.print_tables(found, Console())
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
+    parser.add_argument(
+        "scenario", nargs="*", choices=[*SCENARIOS, []], help=f"of {', '.join(SCENARIOS)}"
+    )
+    parser.add_argument("--quick", action="store_true", help="few jobs, to try it out")
+    form = parser.add_mutually_exclusive_group()
+    for name in ("json", "markdown"):
+        form.add_argument(f"--{name}", dest="form", action="store_const", const=name, default="")
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,41 @@
+"""Memory and CPU time of a world's parts."""
+
+from bench.host import cpu_seconds, rss_mib
+from simulator.world import World
+
+
+def pids(world: World) -> dict[str, int]:
+    """Name the processes of a world; machines are not among them."""
+    assert world.api is not None
+    assert world.github.process is not None
+    assert world.temporal.process is not None
+    return {
+        "API": world.api.pid,
+        "worker": world.workers[0].pid,
+        "Temporal": world.temporal.process.pid,
+        "GitHub": world.github.process.pid,
+        "AWS": world.aws.pid,
+    }
+
+
+def memory(world: World) -> dict[str, float]:
+    """Resident memory of the product and its Temporal server, in MiB."""
+    return {name: rss_mib(pid) for name, pid in pids(world).items() if name not in _FAKES}
+
+
+class CpuMeter:
+    """Counts CPU time from its making on."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+        self._before = self._read()
+
+    def used_ms(self) -> dict[str, float]:
+        """Milliseconds of each part so far."""
+        return {name: (now - self._before[name]) * 1000 for name, now in self._read().items()}
+
+    def _read(self) -> dict[str, float]:
+        return {name: cpu_seconds(pid) for name, pid in pids(self._world).items()}
+
+
+_FAKES = ("GitHub", "AWS")

@@ -1,0 +1,23 @@
+"""How much each scenario measures."""
+
+from pydantic import BaseModel
+
+
+class Sizes(BaseModel):
+    """Numbers of jobs; `rates` are jobs per second and how many of them."""
+
+    warm_up: int = 20
+    single: int = 100
+    rates: dict[int, int] = {1: 20, 10: 100, 20: 200}
+    bursts: tuple[int, ...] = (100, 500)
+    cost_rate: int = 4
+    cost_steady: int = 40
+    cost_single: int = 10
+    crash: int = 50
+    demo: int = 200
+
+
+QUICK = Sizes(
+    warm_up=5, single=10, rates={1: 3, 10: 20, 20: 40}, bursts=(100,),
+    cost_steady=12, cost_single=3, crash=20, demo=30,
+)  # fmt: skip

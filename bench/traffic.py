@@ -1,0 +1,135 @@
+"""Sends jobs to a world and reads from its books what became of each; times in milliseconds."""
+
+import asyncio
+import time
+from collections.abc import Callable, Sequence
+
+from pydantic import BaseModel
+
+from runs_fleet import names
+from simulator.accounts import orphans
+from simulator.burst import SHAPES
+from simulator.github.books import DeliveryRecord
+from simulator.github.plans import JobPlan, RunPlan
+from simulator.watching import Watcher
+from simulator.world import GENEROUS, World
+
+LOOK = 0.25
+# A burst arrives at once: GitHub's own limit must not smooth it.
+AT_ONCE = GENEROUS.model_copy(update={"hook_connections": 1000})
+
+
+class Samples(BaseModel):
+    """`ack` and `fleet` are from each job's own webhook, `since_first` from the burst's first."""
+
+    ack: list[float]
+    fleet: list[float]
+    since_first: list[float]
+    failed: int = 0
+
+
+def send(world: World, count: int, *, seconds: float = 1.0) -> list[int]:
+    """Send jobs at once, as a matrix of one run."""
+    shape = [SHAPES[number % len(SHAPES)] for number in range(count)]
+    jobs = tuple(
+        JobPlan(name=f"test ({number})", labels=(label,), seconds=seconds)
+        for number, label in enumerate(shape, start=1)
+    )
+    return list(world.github.create_run(RunPlan(jobs=jobs)).jobs)
+
+
+def send_at(world: World, rate: float, count: int, *, seconds: float = 1.0) -> list[int]:
+    """Send jobs one by one at a rate, whatever becomes of those before."""
+    sent, began = list[int](), time.monotonic()
+    for number in range(count):
+        time.sleep(max(0.0, began + number / rate - time.monotonic()))
+        sent += send(world, 1, seconds=seconds)
+    return sent
+
+
+def until(holds: Callable[[], bool], *, patience: float, what: str) -> None:
+    """Wait until something holds. Raises TimeoutError."""
+    deadline = time.monotonic() + patience
+    while not holds():
+        if time.monotonic() > deadline:
+            raise TimeoutError(f"{what}: not within {patience:g} s")
+        time.sleep(LOOK)
+
+
+def ordered(world: World, jobs: Sequence[int], *, patience: float = 120) -> None:
+    """Wait until a machine was asked for on behalf of every job, and GitHub knows all answers."""
+    until(
+        lambda: first_orders(world).keys() >= set(jobs) and not pending(world),
+        patience=patience,
+        what="CreateFleet for every job",
+    )
+
+
+def pending(world: World) -> int:
+    """Count webhooks without an answer."""
+    return world.github.progress().deliveries_pending
+
+
+def first_orders(world: World) -> dict[int, float]:
+    """Tell when the first CreateFleet of each job arrived, in Unix time."""
+    found: dict[int, float] = {}
+    for call in world.aws.books().fleets:
+        owner = names.owner(call.token.rpartition("-")[0])
+        if owner is not None:
+            found.setdefault(owner[0], call.arrived)
+    return found
+
+
+def samples(world: World, jobs: Sequence[int]) -> Samples:
+    """Read the books."""
+    arrived = first_orders(world)
+    webhooks = {hook.job_id: hook for hook in world.github.books().deliveries if _first(hook)}
+    sent = {job: _sent(webhooks[job]) for job in jobs}
+    first = min(sent.values())
+    return Samples(
+        ack=[_latency(webhooks[job]) for job in jobs],
+        fleet=[(arrived[job] - sent[job]) * 1000 for job in jobs],
+        since_first=[(arrived[job] - first) * 1000 for job in jobs],
+        failed=sum(webhooks[job].status != "OK" for job in jobs),
+    )
+
+
+def cancel(world: World, jobs: Sequence[int], *, patience: float = 180) -> None:
+    """Cancel jobs, and wait until nothing is left of them."""
+    for job in jobs:
+        world.github.cancel_job(job)
+    released(world, patience=patience)
+
+
+def released(world: World, *, patience: float = 180) -> None:
+    """Wait until every lifecycle is over and no machine, registration or parameter is left."""
+    until(lambda: not left(world), patience=patience, what="everything released")
+    until(lambda: not open_lifecycles(world), patience=patience, what="all lifecycles over")
+
+
+def left(world: World) -> int:
+    """Count what still exists."""
+    return orphans(world, world.github.books(deliveries=False), world.aws.machines()).total
+
+
+def open_lifecycles(world: World) -> int:
+    """Count the lifecycles that are not over."""
+
+    async def count() -> int:
+        return await (await Watcher.connect(world.temporal.address)).open_count()
+
+    return asyncio.run(count())
+
+
+def _first(hook: DeliveryRecord) -> bool:
+    return hook.action == "queued" and not hook.redelivery
+
+
+def _sent(hook: DeliveryRecord) -> float:
+    assert hook.sent_at is not None, "the webhook never left"
+    return hook.sent_at.timestamp()
+
+
+def _latency(hook: DeliveryRecord) -> float:
+    assert hook.answered_at is not None, "the webhook was not answered"
+    return (hook.answered_at.timestamp() - _sent(hook)) * 1000
