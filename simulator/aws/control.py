@@ -22,7 +22,7 @@ class Control:
     def __init__(self, world: World) -> None:
         self._world = world
         self._routes: dict[tuple[str, str], Callable[[Body], Any]] = {
-            ("GET", "books"): lambda _: world.ledger.books(),
+            ("GET", "books"): lambda _: world.books(),
             ("GET", "machines"): lambda _: self._machines(),
             ("GET", "levers"): lambda _: world.lives.levers,
             ("POST", "levers"): self._pull,

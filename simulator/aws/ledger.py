@@ -4,20 +4,17 @@ import time
 from collections import Counter, defaultdict
 from threading import Lock
 
-from simulator.aws.account import Account
-from simulator.aws.models import Books, FleetCall, Parameter
+from simulator.aws.models import Books, FleetCall, Parameter, QueueDepth
 from simulator.aws.wire import Call
 
 
 class Ledger:
-    """Counts calls and keeps what is worth knowing of them; never a value or a body."""
+    """Counts calls and keeps what is worth knowing of them."""
 
-    def __init__(self, account: Account) -> None:
-        self._account = account
+    def __init__(self) -> None:
         self._lock = Lock()
         self._calls: defaultdict[str, Counter[str]] = defaultdict(Counter)
         self._fleets: list[FleetCall] = []
-        self._parameters: defaultdict[str, Parameter] = defaultdict(Parameter)
 
     def arrived(self, call: Call) -> FleetCall | None:
         """Count a call; one to CreateFleet gets an entry of its own, to be completed."""
@@ -31,30 +28,12 @@ class Ledger:
             self._fleets.append(entry)
             return entry
 
-    def parameter(self, call: Call, *, status: int) -> None:
-        """Note what was done to a parameter."""
-        deed = {
-            "PutParameter": "written",
-            "GetParameter": "read",
-            "DeleteParameter": "deleted",
-        }.get(call.action)
-        if deed is None or status != 200:  # noqa: PLR2004
-            return
-        with self._lock:
-            entry = self._parameters[call.params["Name"]]
-            setattr(entry, deed, getattr(entry, deed) + 1)
-
-    def books(self) -> Books:
+    def books(self, *, parameters: dict[str, Parameter], queues: dict[str, QueueDepth]) -> Books:
         """Close the books as they stand."""
-        there = self._account.parameters()
-        depths = self._account.depths()
         with self._lock:
             return Books(
                 calls={action: dict(by_app) for action, by_app in self._calls.items()},
                 fleets=list(self._fleets),
-                parameters={
-                    name: entry.model_copy(update={"there": name in there})
-                    for name, entry in self._parameters.items()
-                },
-                queues=depths,
+                parameters=parameters,
+                queues=queues,
             )

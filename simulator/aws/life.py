@@ -4,7 +4,7 @@ import json
 import random
 import time
 import uuid
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime, timedelta
 from threading import RLock
 
@@ -23,7 +23,9 @@ POLL = 0.02
 class Lives:
     """Every instance ever made, and the only place that changes one. All under one lock."""
 
-    def __init__(self, config: AwsConfig, account: Account, power: Power) -> None:
+    def __init__(
+        self, config: AwsConfig, account: Account, *, power: Power, post: Callable[[str], None]
+    ) -> None:
         self.lock = RLock()
         self.levers = config.levers.model_copy(deep=True)
         self.pools = Pools(self.levers.capacity)
@@ -31,6 +33,7 @@ class Lives:
         self.timers = Timers()
         self._account = account
         self._power = power
+        self._post = post
         self._random = random.Random(config.seed)
 
     def launch(
@@ -169,7 +172,7 @@ class Lives:
             "resources": [arn],
             "detail": detail,
         }
-        self._account.event(json.dumps(event))
+        self._post(json.dumps(event))
 
     def _boot_seconds(self) -> float:
         if self.levers.slow_boots > 0:

@@ -15,8 +15,7 @@ from simulator.aws.control import Control
 from simulator.aws.errors import AwsError
 from simulator.aws.imds import Imds
 from simulator.aws.models import Fault, FleetCall
-from simulator.aws.stores import Repeats, check_parameter
-from simulator.aws.wire import Answer, Call, answer, error_answer
+from simulator.aws.wire import Answer, Call, answer, error_answer, json_answer
 from simulator.aws.world import World
 
 Environ = dict[str, Any]
@@ -34,7 +33,6 @@ class Manners:
         self._imds = Imds(world.lives, region=world.config.region)
         self._control = Control(world)
         self._moto = DomainDispatcherApplication(create_backend_app)
-        self._repeats = Repeats()
         self._constant: dict[tuple[str, bytes], Answer] = {}
 
     def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
@@ -73,15 +71,11 @@ class Manners:
     def _effect(self, call: Call, environ: Environ, entry: FleetCall | None) -> Answer:
         if call.service == "ec2":
             return self._ec2(call, environ, entry)
-        if call.action == "PutParameter":
-            check_parameter(call.params)
-        if call.action == "SendMessage" and (known := self._repeats.known(call)):
-            return known
-        found = self._ask_moto(call, environ)
-        if call.action == "SendMessage":
-            self._repeats.remember(call, found)
-        self._world.ledger.parameter(call, status=found.status)
-        return found
+        if call.service == "ssm" and self._world.ssm.plays(call.action):
+            return json_answer(self._world.ssm.play(call.action, call.params))
+        if call.service == "sqs" and call.action in self._world.sqs.actions:
+            return json_answer(self._world.sqs.actions[call.action](call.params))
+        return self._ask_moto(call, environ)
 
     def _ec2(self, call: Call, environ: Environ, entry: FleetCall | None) -> Answer:
         if call.action in CONSTANT:

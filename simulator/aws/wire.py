@@ -15,6 +15,12 @@ from moto.core.utils import get_service_model
 
 from simulator.aws.errors import AwsError
 
+# The names of SQS errors before its JSON protocol, which botocore still shows.
+OLD_NAMES = {
+    "EmptyBatchRequest": "AWS.SimpleQueueService.EmptyBatchRequest",
+    "QueueDoesNotExist": "AWS.SimpleQueueService.NonExistentQueue",
+    "TooManyEntriesInBatchRequest": "AWS.SimpleQueueService.TooManyEntriesInBatchRequest",
+}
 NAMESPACE = "http://ec2.amazonaws.com/doc/2016-11-15/"
 APP = re.compile(r"\bapp/(\S+)")
 ACTION = re.compile(rb"\bAction=(\w+)")
@@ -78,6 +84,11 @@ def answer(action: str, result: Mapping[str, Any]) -> Answer:
     return Answer(200, body.encode(), [("Content-Type", "text/xml;charset=UTF-8")])
 
 
+def warm_up() -> None:
+    """Load EC2's model, which takes half a second, before the first call has to wait for it."""
+    answer("DescribeInstances", {"Reservations": []})
+
+
 def json_answer(result: Mapping[str, Any], *, status: int = 200) -> Answer:
     """Spell a JSON result."""
     return Answer(
@@ -95,7 +106,8 @@ def error_answer(error: AwsError, *, service: str) -> Answer:
         )
         return Answer(error.status, body.encode(), [("Content-Type", "text/xml;charset=UTF-8")])
     spelled = json_answer({"__type": error.code, "message": error.message}, status=error.status)
-    spelled.headers.append(("x-amzn-query-error", f"{error.code};Sender"))
+    old = OLD_NAMES.get(error.code, error.code)
+    spelled.headers.append(("x-amzn-query-error", f"{old};Sender"))
     return spelled
 
 

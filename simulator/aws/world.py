@@ -1,14 +1,22 @@
 """The parts of one simulated AWS, put together."""
 
+import json
 from functools import cached_property
 
+from simulator.aws import wire
 from simulator.aws.account import Account
 from simulator.aws.ec2 import Ec2
 from simulator.aws.faults import Faults
 from simulator.aws.ledger import Ledger
 from simulator.aws.life import Lives
-from simulator.aws.models import AwsConfig, Setup
+from simulator.aws.models import AwsConfig, Books, Setup
 from simulator.aws.power import Power
+from simulator.aws.sqs import Sqs
+from simulator.aws.ssm import Ssm
+
+ZONES = 3
+DEAD_LETTERS_AFTER = 5
+PRIVATE_CIDRS = ("172.31.96.0/20", "172.31.112.0/20", "172.31.128.0/20")
 
 
 class World:
@@ -17,17 +25,52 @@ class World:
     def __init__(self, config: AwsConfig, url: str, power: Power) -> None:
         self.config = config
         self.url = url
-        self.account = Account(config.region, events_queue=config.events_queue)
-        self.ledger = Ledger(self.account)
+        self.account = Account(config.region)
+        self.ssm = Ssm()
+        self.sqs = Sqs(url=url, region=config.region)
+        self.ledger = Ledger()
         self.faults = Faults()
-        self.lives = Lives(config, self.account, power)
+        self.lives = Lives(
+            config,
+            self.account,
+            power=power,
+            post=lambda event: self.sqs.post(config.events_queue, event),
+        )
         self.ec2 = Ec2(self.account, self.lives)
 
     def open(self) -> None:
         """Start the clock."""
+        wire.warm_up()
         self.lives.timers.start()
+
+    def books(self) -> Books:
+        """Close the books as they stand."""
+        return self.ledger.books(parameters=self.ssm.history(), queues=self.sqs.depths())
 
     @cached_property
     def setup(self) -> Setup:
         """The account ready for a fleet, made at the first look."""
-        return self.account.set_up(url=self.url, ssm_prefix=self.config.ssm_prefix)
+        subnets = self.account.default_subnets()[:ZONES]
+        dead = self._queue("runs-fleet-reports-dead.fifo")
+        policy = {
+            "deadLetterTargetArn": self.sqs.arn("runs-fleet-reports-dead.fifo"),
+            "maxReceiveCount": DEAD_LETTERS_AFTER,
+        }
+        return Setup(
+            launch_template_amd64=self.account.make_template("amd64", "x86_64"),
+            launch_template_arm64=self.account.make_template("arm64", "arm64"),
+            subnets=tuple(s.subnet_id for s in subnets),
+            private_subnets=tuple(map(self.account.make_subnet, subnets, PRIVATE_CIDRS)),
+            reports_queue_url=self._queue(
+                "runs-fleet-reports.fifo", RedrivePolicy=json.dumps(policy)
+            ),
+            dead_letter_queue_url=dead,
+            events_queue_url=self._queue(self.config.events_queue),
+            ssm_prefix=self.config.ssm_prefix,
+        )
+
+    def _queue(self, name: str, **attributes: str) -> str:
+        if name.endswith(".fifo"):
+            attributes["FifoQueue"] = "true"
+        made = self.sqs.create_queue({"QueueName": name, "Attributes": attributes})
+        return str(made["QueueUrl"])

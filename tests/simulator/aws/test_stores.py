@@ -86,3 +86,63 @@ def test_a_message_that_nobody_can_handle_ends_as_a_dead_letter(
     ]
     assert "Messages" not in received[-1]
     assert world.books().queues["runs-fleet-reports-dead.fifo"].visible == 1
+
+
+def test_a_repeated_name_needs_overwrite_and_no_tags_with_it(ssm: "SSMClient", token: str) -> None:
+    name = f"/again/{token}"
+    ssm.put_parameter(Name=name, Value="a", Type="String")
+    with pytest.raises(ssm.exceptions.ParameterAlreadyExists):
+        ssm.put_parameter(Name=name, Value="b", Type="String")
+    with pytest.raises(ClientError, match="tags and overwrite"):
+        ssm.put_parameter(
+            Name=name, Value="b", Type="String", Overwrite=True, Tags=[{"Key": "k", "Value": "v"}]
+        )
+    assert ssm.put_parameter(Name=name, Value="b", Overwrite=True)["Version"] == 2
+
+
+def test_parameters_below_a_path_come_in_pages(ssm: "SSMClient", token: str) -> None:
+    names = [f"/paths/{token}/{number:02}" for number in range(12)]
+    [ssm.put_parameter(Name=name, Value="v", Type="SecureString") for name in names]
+    pages = ssm.get_paginator("get_parameters_by_path").paginate(
+        Path=f"/paths/{token}", WithDecryption=True
+    )
+    assert [p["Name"] for page in pages for p in page["Parameters"]] == names
+    listed = ssm.describe_parameters(
+        ParameterFilters=[{"Key": "Name", "Option": "BeginsWith", "Values": [f"/paths/{token}"]}]
+    )
+    assert len(listed["Parameters"]) == 10
+    gone = ssm.delete_parameters(Names=[names[0], "/nowhere"])
+    assert (gone["DeletedParameters"], gone["InvalidParameters"]) == ([names[0]], ["/nowhere"])
+
+
+def test_a_secret_is_shown_only_to_who_asks(ssm: "SSMClient", token: str) -> None:
+    name = f"/secret/{token}"
+    ssm.put_parameter(Name=name, Value="plain", Type="SecureString")
+    assert ssm.get_parameter(Name=name)["Parameter"]["Value"] != "plain"
+    assert ssm.get_parameter(Name=name, WithDecryption=True)["Parameter"]["Value"] == "plain"
+
+
+def test_an_unknown_queue_does_not_exist(sqs: "SQSClient", account: Setup) -> None:
+    with pytest.raises(sqs.exceptions.QueueDoesNotExist):
+        sqs.receive_message(QueueUrl=f"{account.events_queue_url}-no")
+
+
+def test_batches_tell_each_entry_apart(sqs: "SQSClient") -> None:
+    url = sqs.create_queue(QueueName="batches")["QueueUrl"]
+    sqs.send_message_batch(
+        QueueUrl=url, Entries=[{"Id": str(n), "MessageBody": f"m{n}"} for n in range(3)]
+    )
+    messages = sqs.receive_message(
+        QueueUrl=url, MaxNumberOfMessages=10, MessageSystemAttributeNames=["All"]
+    )["Messages"]
+    assert [m["Body"] for m in messages] == ["m0", "m1", "m2"]
+    assert {m["Attributes"]["ApproximateReceiveCount"] for m in messages} == {"1"}
+    answer = sqs.delete_message_batch(
+        QueueUrl=url,
+        Entries=[
+            {"Id": "good", "ReceiptHandle": messages[0]["ReceiptHandle"]},
+            {"Id": "bad", "ReceiptHandle": "no handle"},
+        ],
+    )
+    assert [e["Id"] for e in answer["Successful"]] == ["good"]
+    assert [e["Code"] for e in answer["Failed"]] == ["ReceiptHandleIsInvalid"]

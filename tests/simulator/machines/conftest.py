@@ -75,5 +75,5 @@ def launch(world: AwsWorld) -> Launch:
 def machine(world: AwsWorld, launch: Launch) -> str:
     """A machine whose agent has started what it starts."""
     made = launch()[0]
-    until(lambda: "started" in world.agent_log(made))
+    until(lambda: "everything is up" in world.agent_log(made))
     return made

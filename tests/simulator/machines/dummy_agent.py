@@ -26,7 +26,7 @@ def main() -> int:
     say(job.stdout.readline().strip())
     say("job", str(job.pid))
     subprocess.run([f"{os.environ['RUNS_FLEET_RUNNER_DIR']}/run.sh"], check=True)
-    say("started")
+    say("everything is up")
     leaving.wait()
     say("told to go")
     signal.pause()

@@ -57,7 +57,7 @@ def test_an_agent_starts_in_a_clean_environment(world: AwsWorld, machine: str) -
 def test_levers_add_to_the_environment(world: AwsWorld, launch: Launch) -> None:
     world.pull(machine_env={"EXTRA": "yes"})
     made = launch()[0]
-    until(lambda: "started" in world.agent_log(made))
+    until(lambda: "everything is up" in world.agent_log(made))
     assert environment(world, made)["EXTRA"] == "yes"
 
 
@@ -120,7 +120,7 @@ def test_a_boot_may_be_slow(world: AwsWorld, launch: Launch) -> None:
 
 def test_many_machines_boot_in_seconds(world: AwsWorld, launch: Launch) -> None:
     made = launch(20)
-    until(lambda: all("started" in world.agent_log(name) for name in made), within=30.0)
+    until(lambda: all("everything is up" in world.agent_log(name) for name in made), within=30.0)
 
 
 def test_a_command_behaves_like_a_module() -> None:
@@ -142,7 +142,7 @@ def own(runner: Path) -> AwsWorld:
 
 def started(world: AwsWorld) -> tuple[str, list[int]]:
     made = launcher(world)()[0]
-    until(lambda: "started" in world.agent_log(made))
+    until(lambda: "everything is up" in world.agent_log(made))
     return made, pids(world, made)
 
 
