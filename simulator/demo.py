@@ -1,10 +1,16 @@
 """`runs-fleet demo`: a burst of jobs through a whole world, watched live and accounted for."""
 
 import asyncio
+import shutil
 import signal
 import sys
+import tempfile
 import time
+from collections.abc import Callable
 from contextlib import suppress
+from pathlib import Path
+
+from rich.console import Console
 
 from simulator.accounts import Accounts, orphans, settle
 from simulator.aws.models import Levers
@@ -19,68 +25,120 @@ PATIENCE = 60.0
 PER_JOB = 1.5
 SETTLE = 20.0
 DEMO = Levers(boot_seconds=0.8, boot_spread=0.4, reclaim_after=1.0)
+FAILED, INTERRUPTED, TERMINATED = 1, 130, 143
+WELCOME = (
+    "A whole fleet on this machine: nothing leaves it, nothing stays. GitHub, AWS and the machines "
+    "are simulated; Temporal, the webhook API, the worker and the agents are real."
+)
+ODD = (
+    " Six are odd: a bad label, a cancelled job, one that waits for approval, one whose runner is "
+    "taken by another job, that other job, and one that loses its machine."
+)
+ANOTHER = '{"jobs": [{"labels": ["runs-fleet=${{ github.run_id }}/cpu=2"], "seconds": 5}]}'
 
 
 def main(*, jobs: int, as_json: bool, keep: bool, seed: int = 1) -> int:
     """Run the demo; the exit status is 0 only if nothing was lost, doubled or left behind."""
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     screen = Screen()
-    screen.say("starting GitHub, AWS, Temporal, the API and a worker on this machine ...")
-    with World(Plan(seed=seed, ui=True, levers=DEMO)) as world:
+
+    def show(world: World) -> bool:
         accounts = asyncio.run(run(world, screen, jobs=jobs, seed=seed))
-        if as_json:
-            sys.stdout.write(accounts.model_dump_json(indent=2) + "\n")
-            sys.stdout.flush()
-        else:
-            screen.console.print(summary(accounts))
+        _report(accounts, as_json=as_json)
         if keep:
             _keep(world, screen)
-    return 0 if accounts.clean else 1
+        return accounts.clean
+
+    return _in_world(screen, seed, show)
 
 
 def dev() -> int:
     """Start the world of the demo and wait for webhooks, until interrupted."""
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     screen = Screen()
-    screen.say("starting GitHub, AWS, Temporal, the API and a worker on this machine ...")
-    with World(Plan(ui=True, levers=DEMO)) as world:
+
+    def show(world: World) -> bool:
         _keep(world, screen)
-    return 0
+        return True
+
+    return _in_world(screen, 1, show)
+
+
+def _in_world(screen: Screen, seed: int, show: Callable[[World], bool]) -> int:
+    """Show something in a world, which ends with it; the logs stay if it did not go well."""
+    signal.signal(signal.SIGTERM, _terminated)
+    home, status = Path(tempfile.mkdtemp(prefix="runs-fleet-")), FAILED
+    screen.say(WELCOME)
+    screen.say("Starting ...")
+    try:
+        with World(Plan(seed=seed, ui=True, levers=DEMO), home=home) as world:
+            _introduce(world, screen)
+            status = 0 if show(world) else FAILED
+    except KeyboardInterrupt:
+        status = INTERRUPTED
+        screen.say("Interrupted; everything has been stopped.")
+    except SystemExit:
+        status = TERMINATED
+        raise
+    finally:
+        if status == FAILED:
+            screen.say(f"That did not go well. The logs are kept in {home}")
+        else:
+            shutil.rmtree(home, ignore_errors=True)
+    return status
+
+
+def _terminated(*_: object) -> None:
+    # Once is enough: the second must not cut the cleaning up short.
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    sys.exit(TERMINATED)
+
+
+def _report(accounts: Accounts, *, as_json: bool) -> None:
+    if as_json:
+        sys.stdout.write(accounts.model_dump_json(indent=2) + "\n")
+        sys.stdout.flush()
+    else:
+        Console().print(summary(accounts))
 
 
 async def run(world: World, screen: Screen, *, jobs: int, seed: int) -> Accounts:
     """Send the burst, make its mishaps happen, wait for the end, and settle accounts."""
     watcher = await Watcher.connect(world.temporal.address)
-    _introduce(world, screen)
     with screen:
         sent = await asyncio.to_thread(send, world.github, jobs, seed=seed)
-        mishaps = asyncio.create_task(_mishaps(world, sent))
+        screen.note(f"{len(sent.jobs)} jobs sent to GitHub.{ODD if sent.spot else ''}")
+        mishaps = asyncio.create_task(_mishaps(world, screen, sent))
         await _watched(world, watcher, screen, sent)
         await mishaps
         await _settled(world, watcher, screen, sent)
+        screen.note("all is over")
     refused = {row.job_id for row in await watcher.rows() if row.state == "refused"}
     return await asyncio.to_thread(settle, world, sent.jobs, refused=refused)
 
 
 def _introduce(world: World, screen: Screen) -> None:
-    screen.say(f"Temporal UI   {world.temporal.ui_url}")
-    screen.say(f"webhooks      {world.webhook_url}")
-    screen.say(f"GitHub        {world.github.root}")
+    screen.say("")
+    screen.hint = f"Temporal UI: {world.temporal.ui_url}"
+    screen.say(f"Temporal UI   {world.temporal.ui_url}   (a job is a workflow: see User Metadata)")
+    screen.say(f"webhooks go   {world.webhook_url}")
     screen.say(f"logs          {world.home}")
+    screen.say("")
 
 
-async def _mishaps(world: World, sent: Sent) -> None:
+async def _mishaps(world: World, screen: Screen, sent: Sent) -> None:
     """Cancel, approve and lose what the burst has for it."""
     if sent.cancelled is None or sent.waiting is None or sent.spot is None:
         return
     github = world.github
     await asyncio.to_thread(github.cancel_job, sent.cancelled)
+    screen.note(f"somebody cancels job {sent.cancelled} at GitHub")
     await asyncio.sleep(1)
     await asyncio.to_thread(github.approve, sent.waiting)
+    screen.note(f"somebody approves job {sent.waiting}")
     runner = await _runner_of(world, sent.spot)
     for machine in await asyncio.to_thread(world.aws.machines):
         if machine.tags.get("runs-fleet:runner") == runner:
             await asyncio.to_thread(world.aws.interrupt, machine.machine_id)
+            screen.note(f"AWS takes machine {machine.machine_id} back from job {sent.spot}")
 
 
 async def _runner_of(world: World, job_id: int) -> str:
@@ -129,7 +187,9 @@ def _left(world: World) -> int:
 
 def _keep(world: World, screen: Screen) -> None:
     """Stay until somebody has seen enough."""
-    _introduce(world, screen)
-    screen.say(f"create a run: POST {world.github.root}/_admin/create_run; Ctrl-C ends the world")
+    screen.say("\nThe world stays until Ctrl-C. Send it another job:")
+    screen.say(f"  curl -d '{ANOTHER}' {world.github.root}/_admin/create_run", whole=True)
+    screen.say(f"Look at it:   {world.temporal.ui_url}")
     with suppress(KeyboardInterrupt):
         signal.pause()
+    screen.say("Stopping ...")
