@@ -100,7 +100,7 @@ def _acknowledged(ack: Ack) -> tuple[JSONResponse, str]:
 
 
 def _turned_away(error: TurnedAway, delivery: _Delivery) -> tuple[JSONResponse, str]:
-    facts = {"event": delivery.event, "delivery": delivery.guid, "reason": error.reason}
+    facts = {"github_event": delivery.event, "delivery": delivery.guid, "reason": error.reason}
     log.warning("delivery turned away", extra={"status": error.status, **facts})
     headers = RETRY_AFTER if error.status == HTTPStatus.SERVICE_UNAVAILABLE else None
     content = {"result": error.result, "job": None, "reason": error.reason}
