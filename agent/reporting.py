@@ -89,7 +89,10 @@ class Reporter:
         grumble = Grumble(log, "report not sent yet")
         for delay in backoff(0.2, self._retry_most):
             try:
-                self._outbox.send(body, group=self._config.runner, key=key)
+                # A group of its own: the next of a group waits for the last one's acknowledgement,
+                # and relays acknowledge in batches. Nobody minds the order.
+                # https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/FIFO-queues-understanding-logic.html
+                self._outbox.send(body, group=key, key=key)
             except FleetError as trouble:
                 grumble.at(trouble)
             else:

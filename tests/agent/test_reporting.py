@@ -31,7 +31,15 @@ def test_reports_are_signed_and_in_order(outbox: MemoryOutbox, reporter: Reporte
     assert {(report.runner, report.machine_id) for report in outbox.reports()} == {
         (RUNNER, "i-0123")
     }
-    assert outbox.groups == {RUNNER}
+
+
+def test_no_report_waits_for_the_acknowledgement_of_another(
+    outbox: MemoryOutbox, reporter: Reporter
+) -> None:
+    reporter.say(Say("ready"))
+    reporter.say(Say("started", job="build"))
+    assert reporter.drain(5)
+    assert len(outbox.groups) == len(outbox.bodies)
 
 
 def test_each_report_has_a_key_of_its_own(outbox: MemoryOutbox, reporter: Reporter) -> None:
