@@ -14,6 +14,9 @@ from worker.relay import Poison
 from workflows import attributes
 from workflows.runner_lifecycle import RunnerLifecycle
 
+# The end of a machine is no news where the job has succeeded: all machines end.
+UNDECIDED = f"{attributes.CONCLUSION.name} IS NULL"
+CARES = f'ExecutionStatus="Running" AND ({UNDECIDED} OR {attributes.CONCLUSION.name}!="success")'
 CALL_LIMIT = timedelta(seconds=10)
 MACHINE_ID = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._")
 
@@ -57,7 +60,7 @@ class MachineDeliveries:
             return "ignored"
         if not MACHINE_ID.issuperset(event.machine_id):
             raise Poison(f"{event.machine_id!r} is no machine id")
-        query = f'{attributes.MACHINE.name}="{event.machine_id}" AND ExecutionStatus="Running"'
+        query = f'{attributes.MACHINE.name}="{event.machine_id}" AND {CARES}'
         result = "unknown"
         async for found in self._temporal.list_workflows(query, rpc_timeout=CALL_LIMIT):
             result = await _signal(self._temporal, found.id, RunnerLifecycle.machine_event, event)
