@@ -48,6 +48,7 @@ class Levers:
         self.routes = [
             Route("/books", self.books),
             Route("/progress", self.progress),
+            Route("/secrets", self.secrets),
             Route("/{lever}", self.pull, methods=["POST"]),
         ]
 
@@ -75,6 +76,11 @@ class Levers:
     async def progress(self, request: Request) -> Response:
         """Count what goes on."""
         return _written(self._service.progress())
+
+    async def secrets(self, request: Request) -> Response:
+        """Give away what was minted, so that a test can look for leaks."""
+        jit_configs, tokens = self._service.jit_configs, self._service.apps.tokens
+        return _written(plans.Secrets(jit_configs=tuple(jit_configs), tokens=tuple(tokens)))
 
     def create_run(self, plan: plans.RunPlan) -> plans.CreatedRun:
         self._service.apps.install(plan.repo, org=plan.org)

@@ -189,6 +189,13 @@ class Nothing(Plan):
     """No parameters."""
 
 
+class Secrets(BaseModel):
+    """Every JIT config and installation token that was ever minted."""
+
+    jit_configs: tuple[str, ...] = Field(repr=False)
+    tokens: tuple[str, ...] = Field(repr=False)
+
+
 class Progress(BaseModel):
     """A small look at everything, cheap enough for a live display."""
 

@@ -34,6 +34,7 @@ def generate(service: GitHubService, call: Call) -> Reply:
         raise Failure(409, text, docs=DOCS) from None
     service.hub.idle(runner)
     config = jit.encoded(runner, broker=service.broker_url, web=service.root, rng=service.rng)
+    service.jit_configs.append(config)
     return Reply(201, {"runner": service.bodies.runner(runner), "encoded_jit_config": config})
 
 

@@ -36,6 +36,7 @@ class GitHubService:
         self.sessions = Sessions(self.hub)
         self.calls: defaultdict[str, Counter[str]] = defaultdict(Counter)
         self.bells: dict[str, asyncio.Event] = defaultdict(asyncio.Event)
+        self.jit_configs: list[str] = []
         self.closing = False
 
     @property

@@ -220,6 +220,10 @@ class GitHubWorld:
         """Read what did not fit GitHub's own description: nothing, unless the fake is wrong."""
         return self.progress().violations
 
+    def minted(self) -> plans.Secrets:
+        """Read the secrets that were minted, to look for them where they must not be."""
+        return plans.Secrets.model_validate_json(self._read("secrets", {}))
+
     def until(
         self, holds: Callable[[Books], bool], *, patience: float = 30, what: str = "it"
     ) -> Books:
