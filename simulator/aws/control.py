@@ -8,6 +8,7 @@ from pydantic import BaseModel, ValidationError
 
 from simulator.aws.errors import AwsError
 from simulator.aws.instances import Instance
+from simulator.aws.life import HARDWARE
 from simulator.aws.models import CapacityRule, Fault, Levers, Throttle
 from simulator.aws.wire import Answer, json_answer
 from simulator.aws.world import World
@@ -77,9 +78,7 @@ class Control:
     def _lose(self, body: Body) -> None:
         with self._world.lives.lock:
             for instance in self._named(body["machines"]):
-                self._world.lives.end(
-                    instance, "Server.InternalError", notice=bool(body.get("events", False))
-                )
+                self._world.lives.end(instance, HARDWARE, silent=not body.get("events"))
 
     def _halt(self, body: Body) -> None:
         lives = self._world.lives

@@ -12,6 +12,7 @@ from simulator.aws.models import MarketName
 
 MOST_OVERRIDES = 300
 MOST_TAGS = 50
+LONGEST_TOKEN = 64
 TAGGABLE = {"fleet", "instance"}
 SPOT_STRATEGIES = {
     "lowest-price",
@@ -68,6 +69,9 @@ class FleetRequest:
 
     def check(self) -> None:
         """Refuse what EC2 refuses before it tries to buy."""
+        if len(self.token) > LONGEST_TOKEN:
+            message = f"ClientToken may have at most {LONGEST_TOKEN} ASCII characters"
+            raise AwsError("InvalidParameterValue", message)
         if self.params.get("Type", "maintain") != "instant":
             raise AwsError("UnsupportedOperation", "this world has fleets of type instant only")
         for needed in ("LaunchTemplateConfigs", "TargetCapacitySpecification"):

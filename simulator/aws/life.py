@@ -18,6 +18,8 @@ from simulator.aws.timers import Timers
 
 ON: frozenset[State] = frozenset({"pending", "running"})
 POLL = 0.02
+HARDWARE = "Server.InternalError"
+ENDS_IN: dict[State, State] = {"stopped": "stopping", "terminated": "shutting-down"}
 
 
 class Lives:
@@ -80,18 +82,17 @@ class Lives:
         now = time.monotonic()
         return [i for i in list(self.instances.values()) if i.visible_at <= now]
 
-    def end(self, instance: Instance, cause: str, *, notice: bool = True) -> None:
+    def end(self, instance: Instance, cause: str, *, silent: bool = False) -> None:
         """Shut an instance down for good; one that is ending already keeps its cause."""
         if instance.state in ("shutting-down", "terminated"):
             return
         if instance.state in ON:
             self.pools.give_back(instance.pool)
         instance.cause = cause
-        self._enter(instance, "shutting-down", silent=not notice)
-        grace = self.levers.shutdown_grace if notice else 0.0
-        self._power_down(instance, grace)
-        ended = self.levers.shutdown_seconds + grace
-        self.timers.after(ended, lambda: self._off(instance, "terminated", silent=not notice))
+        self._enter(instance, "shutting-down", silent=silent)
+        # A machine works on for a moment after it was told to end; dead hardware does not.
+        seconds = 0.0 if cause == HARDWARE else self.levers.shutdown_seconds
+        self._power_down(instance, "terminated", seconds=seconds, silent=silent)
 
     def stop(self, instance: Instance, cause: str = "Client.UserInitiatedShutdown") -> None:
         """Stop an instance; its disk, here its directory, stays."""
@@ -100,9 +101,7 @@ class Lives:
         self.pools.give_back(instance.pool)
         instance.cause = cause
         self._enter(instance, "stopping")
-        self._power_down(instance, self.levers.shutdown_grace)
-        ended = self.levers.stop_seconds + self.levers.shutdown_grace
-        self.timers.after(ended, lambda: self._off(instance, "stopped"))
+        self._power_down(instance, "stopped", seconds=self.levers.stop_seconds)
 
     def start(self, instance: Instance) -> None:
         """Start a stopped instance, if its pool has room."""
@@ -140,16 +139,22 @@ class Lives:
             if instance.registers:
                 self._power.on(instance, self.levers.machine_env)
 
-    def _power_down(self, instance: Instance, grace: float) -> None:
-        if grace > 0:
+    def _power_down(
+        self, instance: Instance, state: State, *, seconds: float, silent: bool = False
+    ) -> None:
+        running_on = seconds / 2
+        if self.levers.shutdown_grace > 0 and seconds > 0:
             self._power.press(instance)
-        self.timers.after(grace, lambda: self._power.cut(instance))
+            running_on = self.levers.shutdown_grace
+        self.timers.after(running_on, lambda: self._power.cut(instance))
+        ended = running_on + seconds / 2
+        self.timers.after(ended, lambda: self._off(instance, state, silent=silent))
 
     def _off(self, instance: Instance, state: State, *, silent: bool = False) -> None:
         with self.lock:
             if self._power.is_on(instance):
                 self.timers.after(POLL, lambda: self._off(instance, state, silent=silent))
-            elif instance.state in ("stopping", "shutting-down"):
+            elif instance.state == ENDS_IN[state]:
                 self._enter(instance, state, silent=silent)
 
     def _enter(self, instance: Instance, state: State, *, silent: bool = False) -> None:

@@ -6,7 +6,7 @@ import signal
 import subprocess
 import sys
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from pathlib import Path
 
@@ -32,7 +32,7 @@ def descendants(root: int) -> list[int]:
     """List every process below `root`, parents first; zombies count until they are reaped."""
     found: list[int] = []
     waiting = [root]
-    look = _children if LINUX else _children_by_ps()
+    look = _children if LINUX else _listing()
     while waiting:
         children = list(look(waiting.pop()))
         found += children
@@ -69,15 +69,12 @@ def _children(pid: int) -> Iterable[int]:
                 yield from map(int, (task / "children").read_text().split())
 
 
-class _children_by_ps:
-    def __init__(self) -> None:
-        listing = subprocess.run(
-            ["ps", "-A", "-o", "pid=,ppid="], capture_output=True, text=True, check=True
-        )
-        self._below: defaultdict[int, list[int]] = defaultdict(list)
-        for line in listing.stdout.splitlines():
-            pid, parent = map(int, line.split())
-            self._below[parent].append(pid)
-
-    def __call__(self, pid: int) -> Iterable[int]:
-        return self._below[pid]
+def _listing() -> Callable[[int], Iterable[int]]:
+    rows = subprocess.run(
+        ["ps", "-A", "-o", "pid=,ppid="], capture_output=True, text=True, check=True
+    )
+    below: defaultdict[int, list[int]] = defaultdict(list)
+    for row in rows.stdout.splitlines():
+        pid, parent = map(int, row.split())
+        below[parent].append(pid)
+    return lambda pid: below[pid]

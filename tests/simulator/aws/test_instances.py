@@ -161,6 +161,16 @@ def test_a_machine_that_is_stopping_cannot_be_started(
     assert code(error) == "IncorrectInstanceState"
 
 
+def test_a_machine_that_ends_while_it_stops_stays_ended(
+    ec2: "EC2Client", world: AwsWorld, firm: str
+) -> None:
+    world.pull(stop_seconds=0.2)
+    ec2.stop_instances(InstanceIds=[firm])
+    ec2.terminate_instances(InstanceIds=[firm])
+    until(lambda: world.machine(firm).state == "terminated")
+    assert world.machine(firm).entered("stopped") is None
+
+
 def test_a_stopped_machine_may_find_no_capacity(
     ec2: "EC2Client", world: AwsWorld, firm: str
 ) -> None:

@@ -161,6 +161,18 @@ def test_a_killed_server_takes_its_machines_along(own: AwsWorld) -> None:
         until(lambda: all_gone(found))
 
 
+def parent(pid: int) -> int:
+    return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells of a parent's death")
+def test_a_killed_fork_server_takes_its_machines_along(own: AwsWorld) -> None:
+    with own as world:
+        _, found = started(world)
+        os.kill(parent(parent(found[0])), signal.SIGKILL)
+        until(lambda: all_gone(found))
+
+
 STARTER = """
 import os, sys
 from simulator.aws.client import AwsWorld
