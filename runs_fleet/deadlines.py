@@ -7,6 +7,13 @@ from runs_fleet.models import Policy
 
 AT_ONCE = timedelta(0)
 FAR = timedelta(days=3650)
+# REST may answer with what was true some seconds ago: seen up to about 20 s after an approval.
+GITHUB_LAG = timedelta(seconds=20)
+# A lost machine is replaced at once only so often; then its losses count as failures.
+FREE_LOSSES = 2
+# From a machine's end to GitHub's conclusion: its lease on a job runs for ten minutes.
+CONCLUSION_GRACE = timedelta(hours=1)
+NOT_REGISTERED = "not_registered"
 
 
 def deadline(policy: Policy, runner: Runner) -> datetime:
@@ -25,25 +32,31 @@ def overrun(ledger: Ledger, runner: Runner, now: datetime) -> bool:
 
 def end_of_runtime(ledger: Ledger, runner: Runner) -> datetime:
     """When a runner's job, or a machine that never got one, has had all the time there is."""
-    since = runner.serving_since or runner.created_at or runner.ordered_at
+    since = runner.serving_since or runner.created_at
+    if since is None:
+        return runner.ordered_at + FAR
     return since + ledger.request.policy.max_runtime
 
 
 def settled_at(ledger: Ledger, runner: Runner) -> datetime:
     """When the runner of a finished job may go: at its agent's word, or after a short grace."""
-    served = runner.spent and runner.serving == ledger.request.job_id
-    if not served or runner.ended or runner.lost or ledger.over:
+    if runner.spent_at is None or runner.ended or runner.lost or ledger.over:
         return runner.ordered_at
-    completed = ledger.news_at or runner.ordered_at
-    return completed + ledger.request.policy.finish_grace
+    return runner.spent_at + ledger.request.policy.finish_grace
 
 
 def release_at(ledger: Ledger, runner: Runner) -> datetime:
     """When to try the removal of a runner that was let go of: not while it works a job."""
-    look = runner.look_at or runner.ordered_at
-    if not runner.running or ledger.over == "released":
+    look = runner.look_at or settled_at(ledger, runner)
+    if not runner.running or commanded(ledger, runner):
         return look
     return max(look, min(_patient_look(ledger, runner), end_of_runtime(ledger, runner)))
+
+
+def commanded(ledger: Ledger, runner: Runner) -> bool:
+    """Whether an operator's word covers a runner: not one that works another lifecycle's job."""
+    mine = runner.serving in (None, ledger.request.job_id)
+    return ledger.over == "released" and (mine or runner.spent)
 
 
 def _patient_look(ledger: Ledger, runner: Runner) -> datetime:
@@ -57,17 +70,33 @@ def give_up_at(ledger: Ledger) -> datetime:
     return ledger.request.queued_at + ledger.request.policy.max_wait
 
 
+def overdue_at(ledger: Ledger) -> datetime:
+    """When to stop waiting for the end of a job that runs on another lifecycle's runner."""
+    since = ledger.news_at or ledger.begun_at
+    return since + ledger.request.policy.max_runtime + CONCLUSION_GRACE
+
+
 def ask_at(ledger: Ledger) -> datetime:
     """When to ask GitHub: soon after something that it should have told us, else at intervals."""
-    policy, start = ledger.request.policy, ledger.begun_at
-    doubt = doubt_since(ledger)
+    policy, doubt = ledger.request.policy, doubt_since(ledger)
     if doubt is None:
-        pause = policy.silence * min(1 << ledger.asks, 6)
-        return max(ledger.news_at or start, ledger.asked_at or start) + pause
+        quiet_since = ledger.news_at or ledger.begun_at
+        answered = ledger.asked_at is None or _answered(ledger, ledger.asked_at)
+        most = policy.silence * (6 if answered else 1)
+        return _again(ledger.asked_at, quiet_since, policy.silence, most=most)
+    patience = AT_ONCE if _urgent(ledger) else policy.busy_look
     if ledger.asked_at is None or ledger.asked_at < doubt:
-        return doubt + (AT_ONCE if _urgent(ledger) else policy.busy_look)
-    pause = min(policy.busy_look * (1 << min(ledger.asks, 10)), policy.silence)
-    return ledger.asked_at + pause
+        return doubt + patience
+    return _again(ledger.asked_at, doubt, policy.busy_look, most=policy.silence)
+
+
+def _again(
+    last: datetime | None, since: datetime, least: timedelta, *, most: timedelta
+) -> datetime:
+    """Ask after `least`, then each time when the time that has passed has doubled."""
+    if last is None or last < since:
+        return since + least
+    return last + min(max(last - since, least), most)
 
 
 def _urgent(ledger: Ledger) -> bool:
@@ -84,7 +113,7 @@ def doubt_since(ledger: Ledger) -> datetime | None:
     last = ledger.runners[-1]
     if ledger.demand.phase == "queued":
         if last.cause:
-            return _again_at(ledger, last) if _unasked(ledger, last.cause_at) else None
+            return None if _answered(ledger, last.cause_at) else again_at(ledger, last)
         facts = [last.started_at, last.ended_at]
     else:
         mine = ledger.runner(ledger.demand.runner)
@@ -92,20 +121,32 @@ def doubt_since(ledger: Ledger) -> datetime | None:
     return min((fact for fact in facts if fact is not None), default=None)
 
 
-def _unasked(ledger: Ledger, since: datetime | None) -> bool:
-    return ledger.asked_at is None or (since is not None and ledger.asked_at < since)
+def _answered(ledger: Ledger, since: datetime | None) -> bool:
+    """Whether GitHub has said what became of the job, after this moment."""
+    return ledger.answered_at is not None and (since is None or ledger.answered_at >= since)
 
 
-def _again_at(ledger: Ledger, last: Runner) -> datetime:
+def unreachable(ledger: Ledger) -> bool:
+    """Whether the last runner could not be registered, and GitHub has said nothing since.
+
+    Another machine would find GitHub no easier to reach.
+    """
+    last = ledger.runners[-1] if ledger.runners else None
+    failed = last is not None and last.cause == NOT_REGISTERED
+    return failed and last is not None and not _answered(ledger, last.cause_at)
+
+
+def again_at(ledger: Ledger, last: Runner) -> datetime:
     """When the next attempt may begin: at once after a loss, else with growing patience."""
     policy = ledger.request.policy
     ended = last.cause_at or last.ordered_at
     if last.cause == "taken":
         return ended + policy.theft_grace
-    if last.lost:
+    failed = [runner for runner in ledger.runners if runner.cause != "taken"]
+    losses = sum(1 for runner in failed if runner.reclaimed)
+    if last.reclaimed and losses <= FREE_LOSSES:
         return ended
-    failures = sum(1 for runner in ledger.runners if not runner.lost and runner.cause != "taken")
-    pause = policy.retry_least * (1 << min(max(failures - 1, 0), 10))
+    pause = policy.retry_least * (1 << min(len(failed) - min(losses, FREE_LOSSES) - 1, 10))
     return ended + min(pause, policy.retry_most)
 
 
@@ -115,7 +156,7 @@ def order_at(ledger: Ledger) -> datetime:
         return ledger.rest_until or ledger.active.ordered_at
     if not ledger.runners:
         return ledger.begun_at
-    return _again_at(ledger, ledger.runners[-1])
+    return again_at(ledger, ledger.runners[-1])
 
 
 def wake_at(ledger: Ledger, now: datetime) -> datetime:
@@ -125,7 +166,10 @@ def wake_at(ledger: Ledger, now: datetime) -> datetime:
         moments += [give_up_at(ledger)]
         if ledger.active is None or ledger.active.machine is None:
             moments += [order_at(ledger)]
-    moments += [deadline(ledger.request.policy, r) for r in ledger.held if not r.running]
+    else:
+        moments += [overdue_at(ledger)]
+    waiting = [each for each in ledger.held if not each.running and not each.cause]
+    moments += [deadline(ledger.request.policy, each) for each in waiting]
     return _earliest([*moments, *_release_moments(ledger)], now)
 
 

@@ -8,17 +8,21 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from runs_fleet.deadlines import (
+    GITHUB_LAG,
     ask_at,
+    commanded,
     deadline,
     give_up_at,
     next_look,
     order_at,
+    overdue_at,
     overrun,
     release_at,
     settled_at,
+    unreachable,
     wake_at,
 )
-from runs_fleet.ledger import RESULTS, Ledger, Runner
+from runs_fleet.ledger import MAX_RUNTIME, RESULTS, Ledger, Runner
 from runs_fleet.models import Rung
 from runs_fleet.placement import ladder
 
@@ -112,8 +116,10 @@ def _end(ledger: Ledger, now: datetime) -> End | None:
     if ledger.demand.phase == "queued" and now >= give_up_at(ledger):
         return End("gave_up", f"no runner within {policy.max_wait} of queueing")
     served = ledger.runner(ledger.demand.runner)
-    if served is not None and served.cause == "max_runtime":
+    if served is not None and overrun(ledger, served, now) and not (served.ended or served.lost):
         return End("timed_out", f"ran longer than {policy.max_runtime}")
+    if ledger.demand.phase == "in_progress" and now >= overdue_at(ledger):
+        return End("timed_out", f"GitHub has not concluded it long after {policy.max_runtime}")
     return None
 
 
@@ -125,42 +131,70 @@ def owes_rerun(ledger: Ledger) -> bool:
     request, served = ledger.request, ledger.runner(ledger.demand.runner)
     return (
         ledger.rerun == ""
-        and ledger.demand.conclusion in ("failure", "cancelled")
+        and not ledger.over
         and request.run_attempt == 1
         and request.spec is not None
         and request.spec.rerun
         and served is not None
-        and bool(served.lost)
-        and served.ended not in RESULTS
+        and lost_with_job(ledger, served)
     )
+
+
+def lost_with_job(ledger: Ledger, runner: Runner) -> bool:
+    """Whether GitHub concluded the job because its machine was taken: after that, and badly.
+
+    A machine that ends after GitHub's conclusion has only gone the way of all machines.
+    """
+    demand = ledger.demand
+    if not runner.reclaimed or runner.lost_at is None or demand.completed_at is None:
+        return False
+    return demand.conclusion in ("failure", "cancelled") and runner.lost_at < demand.completed_at
 
 
 def judge(ledger: Ledger, runner: Runner, now: datetime) -> str:
     """Say why a runner should be let go of now, or nothing."""
     if overrun(ledger, runner, now):
-        return "max_runtime"
-    if ledger.done:
-        return "" if now < settled_at(ledger, runner) else ledger.over or "job_done"
+        return MAX_RUNTIME
     if runner.serving is not None and runner.serving != ledger.request.job_id:
         return "taken"
-    if ledger.demand.phase != "queued" or runner.running:
+    if ledger.done:
+        return _parting(ledger, runner) if now >= settled_at(ledger, runner) else ""
+    if runner.running or _may_serve(ledger, runner):
         return ""
-    if runner.lost:
-        return runner.lost
-    return _stuck(ledger, runner, now)
+    if ledger.demand.phase == "in_progress" and not runner.registering:
+        return "not_needed"
+    return runner.lost if runner.reclaimed else _stuck(ledger, runner, now)
+
+
+def _parting(ledger: Ledger, runner: Runner) -> str:
+    if ledger.over:
+        return ledger.over
+    return runner.lost if lost_with_job(ledger, runner) else "job_done"
+
+
+def _may_serve(ledger: Ledger, runner: Runner) -> bool:
+    """Whether the job runs on this runner, or on one that GitHub did not name."""
+    served = ledger.demand.runner
+    unnamed = served is None or ledger.runner(served) is runner
+    return ledger.demand.phase == "in_progress" and unnamed
 
 
 def _stuck(ledger: Ledger, runner: Runner, now: datetime) -> str:
-    """Name what keeps a runner from its job, while GitHub still has the job queued."""
+    """Name what keeps a runner from its job, which is queued, or runs on another one."""
     if runner.ended and runner.ended not in RESULTS:
         return runner.ended
-    if runner.ended or runner.started_at:
-        # It says it ran a job, GitHub says ours is queued: believe GitHub, once asked.
-        told = runner.ended_at or runner.started_at or now
-        return "taken" if ledger.asked_at is not None and ledger.asked_at > told else ""
+    if (told := runner.started_at or runner.ended_at) is not None:
+        return "taken" if _with_another(ledger, told) else ""
     if now >= deadline(ledger.request.policy, runner):
         return "no_pickup" if runner.ready_at else "boot_timeout"
     return ""
+
+
+def _with_another(ledger: Ledger, told: datetime) -> bool:
+    """Whether a runner that says it runs a job must have another one: GitHub knows, once asked."""
+    answered = ledger.answered_at
+    elsewhere = ledger.demand.phase == "in_progress"
+    return elsewhere or (answered is not None and answered >= told + GITHUB_LAG)
 
 
 def _create(ledger: Ledger, now: datetime) -> Create | None:
@@ -170,7 +204,7 @@ def _create(ledger: Ledger, now: datetime) -> Create | None:
     active = ledger.active
     if active is not None and (active.machine is not None or active.registering):
         return None
-    if now < order_at(ledger):
+    if now < order_at(ledger) or unreachable(ledger):
         return None
     rungs = rungs_of(ledger)
     return Create(rungs[ledger.rung % len(rungs)], fresh=active is None)
@@ -179,7 +213,7 @@ def _create(ledger: Ledger, now: datetime) -> Create | None:
 def rungs_of(ledger: Ledger) -> tuple[Rung, ...]:
     """The ladder of this job; a re-run, or a job that lost two machines, buys on-demand only."""
     request = ledger.request
-    losses = sum(1 for runner in ledger.runners if runner.lost)
+    losses = sum(1 for runner in ledger.runners if runner.reclaimed)
     spec = request.spec
     assert spec is not None, "a refused job orders nothing"
     return ladder(spec, spot=request.run_attempt == 1 and losses < SPOT_LOSSES)
@@ -187,9 +221,9 @@ def rungs_of(ledger: Ledger) -> tuple[Rung, ...]:
 
 def forced(ledger: Ledger, runner: Runner, now: datetime) -> bool:
     """Whether even a busy runner goes: at its maximum runtime, or by an operator's word."""
-    return ledger.over == "released" or overrun(ledger, runner, now)
+    return commanded(ledger, runner) or overrun(ledger, runner, now)
 
 
 def spent_quietly(runner: Runner) -> bool:
     """Whether GitHub has removed the registration by itself: the runner ran its job to its end."""
-    return runner.spent and runner.ended in RESULTS
+    return runner.deregistered and runner.ended in RESULTS

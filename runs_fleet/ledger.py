@@ -18,10 +18,14 @@ from runs_fleet.models import (
 )
 
 ORDER: dict[Phase, int] = {"queued": 0, "in_progress": 1, "completed": 2}
+# What ended the demand without GitHub's word is void once GitHub says that the job has a runner.
+REVOCABLE = frozenset({"gave_up", "vanished"})
 RESULTS = frozenset(
     {"Succeeded", "SucceededWithIssues", "Failed", "Canceled", "Skipped", "Abandoned"}
 )
 CONFIG_LEFT = "config not removed"
+INTERRUPTED = "interrupted"
+MAX_RUNTIME = "max_runtime"
 
 
 @dataclass
@@ -35,15 +39,15 @@ class Demand:
     completed_at: datetime | None = None
 
     def fold(self, event: JobEvent) -> bool:
-        """Take one event in; an older or repeated one changes nothing. True if it moved."""
+        """Take one event in; an older or repeated one moves nothing. True if it moved."""
+        if event.phase == "in_progress":
+            self.started_at = self.started_at or event.at
         if ORDER[event.phase] <= ORDER[self.phase]:
             return False
         self.phase = event.phase
         self.runner = event.runner_name or self.runner
         if event.phase == "completed":
             self.completed_at, self.conclusion = event.at, event.conclusion
-        else:
-            self.started_at = event.at
         return True
 
 
@@ -51,9 +55,11 @@ class Demand:
 class Runner:
     """One runner: ordered, made, registered, perhaps taken, and at last gone.
 
-    `ended` is what its agent said of its end, `lost` what the cloud said of its machine,
-    `cause` why this lifecycle let go of it; `look_at` is when to try its removal again.
-    `doubtful` means that an order went out and no answer came: a machine may exist, or show late.
+    `ended` is what its agent said of its end (`cut_short`: because its machine was going), `lost`
+    what the cloud said of its machine, `cause` why this lifecycle let go of it; `look_at` is when
+    to try its removal again. `doubtful` means that an order went out and no answer came: a machine
+    may exist, or show late; `unseen` counts removals that found none. `reminted` means that an
+    answer to its mint may have got lost, so that it may have been made twice.
     """
 
     attempt: int
@@ -63,14 +69,18 @@ class Runner:
     created_at: datetime | None = None
     runner_id: int | None = None
     registering: bool = False
+    reminted: bool = False
     config_read: bool = False
     ready_at: datetime | None = None
     started_at: datetime | None = None
     serving: int | None = None
     serving_since: datetime | None = None
     spent: bool = False
+    spent_at: datetime | None = None
+    deregistered: bool = False
     ended: str = ""
     ended_at: datetime | None = None
+    cut_short: bool = False
     lost: str = ""
     lost_at: datetime | None = None
     cause: str = ""
@@ -80,7 +90,13 @@ class Runner:
     look_at: datetime | None = None
     looks: int = 0
     doubtful: bool = False
+    unseen: int = 0
     gone_at: datetime | None = None
+
+    @property
+    def reclaimed(self) -> bool:
+        """Whether the cloud took its machine before its agent had come to an end of its own."""
+        return bool(self.lost) and (not self.ended or self.cut_short)
 
     @property
     def running(self) -> bool:
@@ -96,24 +112,49 @@ class Runner:
         self.detail = report.detail or self.detail
         if report.kind == "ready" and self.ready_at is None:
             self.ready_at = now
-            self.config_read = report.detail != CONFIG_LEFT
+            # A mint that is still out may write another config for it.
+            once = self.runner_id is not None and not self.reminted
+            self.config_read = report.detail != CONFIG_LEFT and once
         elif report.kind == "started" and self.started_at is None:
             self.started_at = now
-        elif report.kind == "interrupted" and not self.lost:
-            self.lost, self.lost_at = "interrupted", now
+        elif report.kind == "interrupted":
+            self._lose(INTERRUPTED, now)
         elif report.kind in ("finished", "failed") and not self.ended:
             self.ended, self.ended_at = report.outcome or report.kind, now
+            self.cut_short = INTERRUPTED in (report.outcome, report.detail)
+            self.look_anew()
 
     def fold_machine(self, event: MachineEvent, now: datetime) -> None:
-        """Take one event of the cloud in; the last word is the most exact one."""
-        self.lost = event.cause or event.kind
-        self.lost_at = self.lost_at or now
+        """Take one event of the cloud in, by the cloud's clock where that is not ahead of ours."""
+        notice = event.kind == "interruption"
+        self._lose(INTERRUPTED if notice else event.cause or "gone", min(event.at, now))
+
+    def _lose(self, how: str, at: datetime) -> None:
+        """Note a loss; the end of a machine that we or its agent brought about is none.
+
+        A code of the provider (`Server.SpotInstanceTermination`) says more than what came before.
+        """
+        let_go = bool(self.cause) and (not self.running or self.cause == MAX_RUNTIME)
+        if self.ended or let_go or self.gone_at is not None:
+            return
+        if not self.lost:
+            self.look_anew()
+        self.lost = how if not self.lost or "." in how else self.lost
+        self.lost_at = min(self.lost_at or at, at)
 
     def fold_job(self, event: JobEvent, now: datetime) -> None:
         """Take in that GitHub gave this runner a job, or that this job is over."""
         self.serving = event.job_id
         self.serving_since = self.serving_since or now
-        self.spent = self.spent or event.phase == "completed"
+        if event.phase == "completed" and not self.spent:
+            self.spent, self.spent_at = True, now
+            # A mint that is still out may register it once more.
+            self.deregistered = self.runner_id is not None and not self.reminted
+            self.look_anew()
+
+    def look_anew(self) -> None:
+        """Forget past patience: what kept it may be over."""
+        self.look_at, self.looks = None, 0
 
 
 @dataclass
@@ -130,6 +171,7 @@ class Ledger:
     rest_until: datetime | None = None
     news_at: datetime | None = None
     asked_at: datetime | None = None
+    answered_at: datetime | None = None
     asks: int = 0
     over: str = ""
     reason: str = ""
@@ -187,10 +229,21 @@ class Ledger:
 
     def note_github(self, event: JobEvent, now: datetime) -> None:
         """Fold what GitHub says of this job, or of the job that one of its runners got."""
-        if event.job_id == self.request.job_id and self.demand.fold(event):
-            self.news_at, self.asks = now, 0
-        if event.phase != "queued" and (runner := self.runner(event.runner_name)):
+        named = event.runner_name
+        if event.job_id == self.request.job_id:
+            self._note_own(event, now)
+            # Some completed events no longer name the runner that the job had.
+            named = named or self.demand.runner
+        if event.phase != "queued" and (runner := self.runner(named)):
             runner.fold_job(event, now)
+
+    def _note_own(self, event: JobEvent, now: datetime) -> None:
+        if event.source == "rest":
+            self.answered_at = now
+        if self.demand.fold(event):
+            self.news_at, self.asks = now, 0
+            if self.over in REVOCABLE and self.demand.runner:
+                self.over = self.reason = ""
 
     def note_report(self, report: RunnerReport, now: datetime) -> None:
         """Fold what an agent says; a stranger's report changes nothing."""
@@ -209,7 +262,8 @@ class Ledger:
         if self.over:
             return self.over
         if self.demand.phase == "completed":
-            never_ran = self.demand.conclusion == "cancelled" and self.demand.started_at is None
+            unserved = self.demand.started_at is None and not self.demand.runner
+            never_ran = self.demand.conclusion == "cancelled" and unserved
             return "cancelled" if never_ran else "completed"
         if self.demand.phase == "in_progress":
             return "running"

@@ -1,0 +1,100 @@
+"""Takes into a ledger how each call outside ended; pure."""
+
+from datetime import datetime, timedelta
+from typing import NamedTuple
+
+from runs_fleet.deadlines import NOT_REGISTERED
+from runs_fleet.decisions import rungs_of
+from runs_fleet.ledger import Ledger, Runner
+from runs_fleet.models import JobEvent, Machine, Registration, ReleaseResult
+
+# A machine whose create was never answered may show late: two removals must find none.
+LOOKS_FOR_UNSEEN = 2
+# A mint whose answer got lost is only tried again after its time limit.
+MINTED_AT_ONCE = timedelta(seconds=10)
+# GitHub's REST API may not know yet of a job that its webhook has told of.
+SETTLING = timedelta(minutes=1)
+
+
+class Failure(NamedTuple):
+    """The type of the verdict (`NoCapacity`, `Refused`, `NotThere`, ...), and its words."""
+
+    kind: str
+    words: str = ""
+
+
+def created(ledger: Ledger, runner: Runner, answer: Machine | Failure, now: datetime) -> None:
+    """Take in how an order ended; only an answer ends the doubt whether a machine exists."""
+    if isinstance(answer, Machine):
+        ledger.note_machine_made(runner, answer, now)
+        return
+    runner.detail = answer.words
+    runner.doubtful = answer.kind not in ("NoCapacity", "Refused")
+    if answer.kind == "NoCapacity":
+        ledger.note_full(now, rungs=len(rungs_of(ledger)))
+    elif answer.kind == "Refused":
+        runner.drop("refused", now)
+        _give_up(ledger, answer)
+    else:
+        runner.drop("not_created", now)
+
+
+def wants_registration(ledger: Ledger, runner: Runner) -> bool:
+    """Whether a machine just made is still of use: its job may have found another runner."""
+    waits = ledger.demand.phase == "queued" and not ledger.over
+    return waits and runner.machine is not None and not runner.cause
+
+
+def registered(
+    ledger: Ledger, runner: Runner, answer: Registration | Failure, now: datetime
+) -> None:
+    """Take in how a mint ended."""
+    if isinstance(answer, Registration):
+        runner.runner_id = answer.runner_id
+        runner.reminted = now - (runner.created_at or now) >= MINTED_AT_ONCE
+        return
+    runner.detail = answer.words
+    # Its agent may have the config though the answer was lost: then it is registered.
+    if runner.ready_at is None and not runner.ended:
+        runner.ended, runner.ended_at = NOT_REGISTERED, now
+    if answer.kind == "Refused":
+        _give_up(ledger, answer)
+
+
+def released(
+    ledger: Ledger, runner: Runner, answer: ReleaseResult | Failure, now: datetime
+) -> None:
+    """Take in how a removal went; no answer means: still there."""
+    if isinstance(answer, Failure):
+        runner.detail = answer.words or runner.detail
+        ledger.note_kept(runner, now, busy=False)
+        return
+    runner.unseen += not answer.machine_seen and not answer.busy
+    unsure = runner.doubtful and not answer.machine_seen and runner.unseen < LOOKS_FOR_UNSEEN
+    if answer.busy or unsure:
+        ledger.note_kept(runner, now, busy=answer.busy)
+    else:
+        runner.gone_at = now
+
+
+def asked(ledger: Ledger, answer: JobEvent | Failure, now: datetime) -> None:
+    """Take in what GitHub says of the job; no answer leaves everything as it is."""
+    ledger.asked_at = now
+    if isinstance(answer, JobEvent):
+        ledger.note_github(answer, now)
+        ledger.answered_at = now
+    elif answer.kind == "NotThere" and now >= ledger.request.queued_at + SETTLING:
+        close(ledger, "vanished", answer.words)
+
+
+def close(ledger: Ledger, state: str, reason: str) -> None:
+    """End the demand without GitHub's word; an operator's command does not wait for a look."""
+    ledger.over, ledger.reason = state, reason
+    for runner in ledger.held:
+        runner.look_anew()
+
+
+def _give_up(ledger: Ledger, answer: Failure) -> None:
+    """A refusal ends the demand only while the job depends on us: it may run elsewhere."""
+    if ledger.demand.phase == "queued":
+        close(ledger, "gave_up", answer.words)
