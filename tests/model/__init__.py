@@ -1,0 +1,1 @@
+"""A small world in virtual time, and what must hold in it whatever happens."""

@@ -1,0 +1,275 @@
+"""The cloud in the model: machines that boot, run an agent, and may be taken away."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from runs_fleet.errors import NoCapacity, Unavailable
+from runs_fleet.models import (
+    Machine,
+    MachineEvent,
+    MachineOrder,
+    MachineStatus,
+    Market,
+    ReportKind,
+    RunnerReport,
+)
+from runs_fleet.ports import RunnerConfig
+from tests.model.chaos import Chaos, within
+from tests.model.clock import Clock
+from tests.model.github import GitHub, Job, Registered
+
+VISIBLE_AFTER = 8.0
+CONFIG_TIMEOUT = 600.0
+LEASE = 700.0
+
+
+@dataclass
+class Host:
+    """One machine with its agent."""
+
+    machine: Machine
+    runner: str
+    born: float
+    alive: bool = True
+    booted: bool = False
+    config: RunnerConfig | None = None
+    registered: Registered | None = None
+    job: Job | None = None
+    result: str = ""
+    noticed: bool = False
+
+
+@dataclass
+class Told:
+    """Where agents' and the cloud's words go."""
+
+    report: Callable[[RunnerReport], None]
+    event: Callable[[str, MachineEvent], None]
+    log: Callable[..., None]
+
+
+@dataclass
+class Cloud:
+    """Provider and config store; `faults` counts what may cost a further machine."""
+
+    clock: Clock
+    chaos: Chaos
+    github: GitHub
+    told: Told
+    hosts: dict[str, Host] = field(default_factory=dict)
+    tokens: dict[str, Host] = field(default_factory=dict)
+    configs: dict[str, RunnerConfig] = field(default_factory=dict)
+    violations: list[str] = field(default_factory=list)
+    force: bool = False
+    faults: int = 0
+
+    # What the product calls.
+
+    def create(self, order: MachineOrder) -> Machine:
+        self._reachable()
+        if found := self.tokens.get(order.token):
+            return found.machine
+        if within(self.chaos.full[order.rung.market], self.clock.seconds):
+            raise NoCapacity(f"no {order.rung.market}")
+        machine_id = f"i-{len(self.hosts)}"
+        machine = Machine(machine_id=machine_id, market=order.rung.market, price=0.1)
+        host = Host(machine, order.runner, self.clock.seconds)
+        self.hosts[machine_id] = self.tokens[order.token] = host
+        self.clock.after(self.chaos.rng.uniform(15, 60), lambda: self._boot(host))
+        if order.rung.market is Market.SPOT and self.chaos.hits("reclaimed"):
+            self.clock.after(self.chaos.rng.uniform(5, 1500), lambda: self._reclaim(host))
+        return machine
+
+    def terminate(self, runner: str, machine_id: str | None = None) -> bool:
+        self._reachable()
+        mine = [
+            host
+            for host in self.hosts.values()
+            if host.runner == runner
+            and (
+                host.machine.machine_id == machine_id
+                or self.clock.seconds - host.born > VISIBLE_AFTER
+            )
+        ]
+        for host in mine:
+            self._guard(host)
+            self._die(host, "shutting-down")
+        return bool(mine)
+
+    def _guard(self, host: Host) -> None:
+        """The order of a removal: nobody can give it a job, and nobody did."""
+        if not host.alive or self.force:
+            return
+        if host.job is not None and not host.job.over:
+            self.violations.append(f"{host.runner} was killed while it worked {host.job.job_id}")
+        if host.runner in self.github.runners and self.github.runners[host.runner].accept:
+            self.violations.append(f"{host.runner} was terminated while GitHub could use it")
+
+    def describe(self, machine_ids: Sequence[str]) -> list[MachineStatus]:
+        raise NotImplementedError
+
+    def store(self, machine_id: str, config: RunnerConfig) -> None:
+        if self.chaos.hits("store_fails"):
+            self.faults += 1
+            raise Unavailable("HTTP 500")
+        self.configs[machine_id] = config
+        self._take_config(self.hosts[machine_id])
+
+    def fetch(self, machine_id: str) -> RunnerConfig | None:
+        return self.configs.get(machine_id)
+
+    def delete(self, machine_id: str) -> None:
+        self.configs.pop(machine_id, None)
+
+    def _reachable(self) -> None:
+        if within(self.chaos.cloud_away, self.clock.seconds):
+            raise Unavailable("HTTP 503")
+
+    # What happens by itself.
+
+    def _boot(self, host: Host) -> None:
+        if self.chaos.hits("never_boots"):
+            self.faults += 1
+            return
+        host.booted = True
+        self._take_config(host)
+        self.clock.after(CONFIG_TIMEOUT, lambda: self._tire(host))
+
+    def _tire(self, host: Host) -> None:
+        if host.config is None:
+            self._end(host)
+
+    def _take_config(self, host: Host) -> None:
+        config = self.configs.get(host.machine.machine_id)
+        if not (host.alive and host.booted and config and host.config is None):
+            return
+        host.config = config
+        left = self.chaos.rng.random() < 0.05
+        if not left:
+            self.delete(host.machine.machine_id)
+        self._say(host, "ready", detail="config not removed" if left else "")
+        self.clock.after(self.chaos.rng.uniform(0.5, 3), lambda: self._connect(host, config))
+
+    def _connect(self, host: Host, config: RunnerConfig) -> None:
+        found = self.github.runners.get(host.runner)
+        if not host.alive:
+            return
+        if self.chaos.hits("breaks"):
+            self.faults += 1
+            self._finish(host, "broken", kind="failed")
+            return
+        if found is None or str(found.runner_id) != config.jit_config:
+            self._finish(host, "registration_lost")
+            return
+        host.registered, found.accept = found, lambda job: self._accept(host, job)
+        self.clock.after(config.idle_limit, lambda: self._idle(host))
+        if self.chaos.hits("idle_dropped"):
+            self.clock.after(self.chaos.rng.uniform(120, 360), lambda: self._unregister(host))
+        self.github.assign()
+
+    def _idle(self, host: Host) -> None:
+        if host.job is None:
+            self._finish(host, "idle")
+
+    def _unregister(self, host: Host) -> None:
+        """GitHub drops a runner that has waited for some minutes."""
+        found = host.registered
+        if found and found.job is None and self.github.runners.get(host.runner) is found:
+            self.faults += 1
+            del self.github.runners[host.runner]
+            self._finish(host, "registration_lost")
+
+    def _accept(self, host: Host, job: Job) -> None:
+        self.clock.after(self.chaos.rng.uniform(0.2, 4), lambda: self._start(host, job))
+
+    def _start(self, host: Host, job: Job) -> None:
+        if not host.alive or host.result or not self.github.start(job):
+            return
+        host.job = job
+        self.told.log("starts", job.job_id, host.runner)
+        self._say(host, "started", job=str(job.job_id))
+        bad = self.chaos.rng.random() < 0.2
+        conclusion, result = ("failure", "Failed") if bad else ("success", "Succeeded")
+        self.clock.after(job.seconds, lambda: self._complete(host, conclusion, result))
+
+    def _complete(self, host: Host, conclusion: str, result: str, *, detail: str = "") -> None:
+        """A job comes to its end on a machine that is still there."""
+        if not host.alive or host.job is None or host.job.over:
+            return
+        self.github.conclude(host.job, conclusion)
+        self.clock.after(1, lambda: self._finish(host, result, detail=detail))
+
+    def cancel(self, job: Job) -> None:
+        """Somebody cancels a job at GitHub."""
+        if job.over:
+            return
+        job.cancelled = True
+        host = next((each for each in self.hosts.values() if each.job is job), None)
+        if job.started_at is None:
+            self.github.conclude(job, "cancelled")
+        elif host is not None and host.alive:
+            self.clock.after(5, lambda: self._complete(host, "cancelled", "Canceled"))
+
+    def _finish(
+        self, host: Host, outcome: str, *, kind: ReportKind = "finished", detail: str = ""
+    ) -> None:
+        """The agent's runner ends; the agent ends its machine, unless it hangs."""
+        if not host.alive or host.result:
+            return
+        host.result = outcome
+        if host.registered and self.github.runners.get(host.runner) is host.registered:
+            host.registered.accept = None
+        self._say(host, kind, outcome=outcome, detail=detail)
+        if not self.chaos.hits("hangs"):
+            self.clock.after(self.chaos.rng.uniform(1, 6), lambda: self._end(host))
+
+    def _end(self, host: Host) -> None:
+        self._die(host, "shutting-down")
+
+    def _reclaim(self, host: Host) -> None:
+        """The cloud takes a machine back, two minutes after a notice if there is one."""
+        if not host.alive:
+            return
+        self.faults += 1
+        if not self.chaos.hits("noticed"):
+            self._die(host, "terminated")
+            return
+        host.noticed = True
+        self._say(host, "interrupted", detail="spot notice")
+        self._event(host, "interruption", "terminate")
+        if host.job is None:
+            self._finish(host, "interrupted")
+        self.clock.after(120, lambda: self._shut_down(host))
+
+    def _shut_down(self, host: Host) -> None:
+        """A noticed machine goes; sometimes its runner still has the time to say so."""
+        if host.job and not host.job.over and self.chaos.rng.random() < 0.5:
+            host.job.lost = True
+            self._complete(host, "cancelled", "Canceled", detail="interrupted")
+            self._say(host, "finished", outcome="Canceled", detail="interrupted")
+        self._die(host, "shutting-down")
+
+    def _die(self, host: Host, cause: str) -> None:
+        if not host.alive:
+            return
+        host.alive = False
+        self.told.log("machine gone", host.runner, cause)
+        self._event(host, "gone", cause)
+        if host.registered:
+            host.registered.accept = None
+        job = host.job
+        if job is not None and not job.over:
+            job.lost = not self.force
+            delay = self.chaos.rng.choice((29, 170, LEASE))
+            self.clock.after(delay, lambda: self.github.conclude(job, "failure"))
+
+    def _say(self, host: Host, kind: ReportKind, **facts: str) -> None:
+        report = RunnerReport(runner=host.runner, kind=kind, at=self.clock.now, **facts)
+        self.told.report(report)
+
+    def _event(self, host: Host, kind: Any, cause: str) -> None:
+        event = MachineEvent(
+            machine_id=host.machine.machine_id, kind=kind, cause=cause, at=self.clock.now
+        )
+        self.told.event(host.runner, event)

@@ -1,0 +1,99 @@
+"""What must hold at the end of every world, by the world's own books."""
+
+from collections.abc import Iterator
+
+from runs_fleet import names
+from runs_fleet.ledger import INTERRUPTED
+from tests.model.github import Job
+from tests.model.lifecycle import Lifecycle
+from tests.model.world import POLICY, World
+
+MOST_STEPS = 1500
+
+
+def broken(world: World) -> list[str]:
+    """List what does not hold."""
+    return [
+        *world.cloud.violations,
+        *_unfinished(world),
+        *_left(world),
+        *_doubled(world),
+        *_badly_served(world),
+        *_too_many(world),
+    ]
+
+
+def _unfinished(world: World) -> Iterator[str]:
+    for job_id, lifecycle in world.lifecycles.items():
+        if not lifecycle.ended:
+            yield f"job {job_id} is never done"
+        if sum(lifecycle.steps.values()) > MOST_STEPS:
+            yield f"job {job_id} took {sum(lifecycle.steps.values())} steps"
+
+
+def _left(world: World) -> Iterator[str]:
+    """A forced removal leaves its registration to GitHub, which ends it with the job."""
+    for host in world.cloud.hosts.values():
+        if host.alive:
+            yield f"machine of {host.runner} is left"
+    for machine_id in world.cloud.configs:
+        yield f"config of {world.cloud.hosts[machine_id].runner} is left"
+    for name, found in world.github.runners.items():
+        if found.job is None:
+            yield f"registration of {name} is left"
+
+
+def _doubled(world: World) -> Iterator[str]:
+    made = [host.runner for host in world.cloud.hosts.values()]
+    yield from (f"{name} has two machines" for name in sorted(set(made)) if made.count(name) > 1)
+
+
+def _badly_served(world: World) -> Iterator[str]:
+    for job in world.github.jobs.values():
+        ledger = world.lifecycles[job.job_id].ledger
+        if ledger.over == "released":
+            continue
+        if job.runs > 1:
+            yield f"job {job.job_id} ran {job.runs} times"
+        yield from _wrong_end(world, job, world.lifecycles[job.job_id])
+
+
+def _wrong_end(world: World, job: Job, lifecycle: Lifecycle) -> Iterator[str]:
+    ledger = lifecycle.ledger
+    # Told of a spot notice but not of the job's end, it cannot know that the job failed by itself.
+    served = ledger.runner(job.runner)
+    noticed = served is not None and served.lost == INTERRUPTED
+    if ledger.rerun and not job.lost and not noticed:
+        yield f"job {job.job_id} ran again though its machine was not lost"
+    if ledger.state == "timed_out":
+        if job.seconds < POLICY.max_runtime.total_seconds() and not world.deaf:
+            yield f"job {job.job_id} timed out too early"
+    elif not job.over:
+        yield f"job {job.job_id} never ended, its lifecycle says {ledger.state}"
+    elif ledger.demand.conclusion != job.conclusion:
+        yield f"job {job.job_id}: {job.conclusion}, its lifecycle says {ledger.demand.conclusion}"
+    elif ledger.state != ("cancelled" if job.runs == 0 else "completed"):
+        yield f"job {job.job_id} ran {job.runs} times, its lifecycle says {ledger.state}"
+
+
+def _too_many(world: World) -> Iterator[str]:
+    """Each machine needs a reason: a job, a theft, or a fault."""
+    thefts = sum(1 for job in world.github.jobs.values() if _stolen(job))
+    jobs = len(world.github.jobs)
+    most = jobs + thefts + world.cloud.faults + _calls_failed(world)
+    if len(world.cloud.hosts) > most:
+        yield f"{len(world.cloud.hosts)} machines for {jobs} jobs, {thefts} thefts, at most {most}"
+
+
+def _stolen(job: Job) -> bool:
+    owner = names.owner(job.runner)
+    return owner is not None and owner[0] != job.job_id
+
+
+def _calls_failed(world: World) -> int:
+    """Where calls fail, or words come late, an attempt may end for that alone."""
+    levers = ("answer_lost", "request_lost", "rest_lag")
+    slow = world.chaos.levers["report_delay"] > 60 or world.chaos.levers["webhook_delay"] > 60
+    away = len(world.chaos.github_away) + len(world.chaos.cloud_away)
+    shaky = any(world.chaos.levers[lever] for lever in levers) or slow or away
+    return 12 * len(world.github.jobs) if shaky else 0

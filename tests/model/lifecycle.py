@@ -1,0 +1,223 @@
+"""`workflows.runner_lifecycle` in virtual time: the same turns, on the same ledger."""
+
+from collections.abc import Callable, Generator
+from datetime import datetime
+from typing import Any
+
+from activities.runners import RunnerActivities
+from activities.verdicts import verdicts
+from runs_fleet import answers, decisions, story
+from runs_fleet.ledger import Ledger, Runner
+from runs_fleet.models import JobEvent, JobRequest, MachineEvent, ReleaseRequest, RunnerReport
+from tests.model.calls import Call
+from tests.model.chaos import Chaos
+from tests.model.clock import Clock
+from tests.model.cloud import Cloud
+from tests.model.github import GitHub
+from workflows import options, orders
+
+Turns = Generator[datetime | None, None, None]
+MOST_STEPS_A_MINUTE = 60
+
+
+class Cancelled(Exception):
+    """An operator cancelled the lifecycle."""
+
+
+class Outside:
+    """What a lifecycle's calls reach."""
+
+    def __init__(self, clock: Clock, chaos: Chaos, github: GitHub, cloud: Cloud) -> None:
+        self.clock, self.chaos, self.github, self.cloud = clock, chaos, github, cloud
+        self.runners = RunnerActivities(
+            cloud, cloud, github, report_secret="s", reports_address="q"
+        )
+
+    def release(self, request: ReleaseRequest) -> Any:
+        self.cloud.force = request.force
+        try:
+            return self.runners.release_runner(request)
+        finally:
+            self.cloud.force = False
+
+    def look_up(self, ledger: Ledger) -> JobEvent:
+        request = ledger.request
+        with verdicts():
+            return self.github.job(request.scope, request.job_id)
+
+    def rerun(self, ledger: Ledger) -> None:
+        request = ledger.request
+        with verdicts():
+            self.github.rerun_job(request.scope, request.job_id)
+
+
+class Lifecycle:
+    """One job's lifecycle; `poke` is what any news does to it."""
+
+    def __init__(self, outside: Outside, request: JobRequest, log: Callable[..., None]) -> None:
+        self.outside, self.clock, self._log = outside, outside.clock, log
+        self.ledger = Ledger(request, begun_at=outside.clock.now)
+        self.ended = False
+        self.steps: dict[int, int] = {}
+        self.violations: list[str] = []
+        self._mints: dict[int, tuple[Runner, Call]] = {}
+        self._turns = self._run()
+        self._stirred = self._awake = False
+        self._resume(lambda: next(self._turns))
+
+    # News.
+
+    def hear_github(self, event: JobEvent) -> None:
+        self.ledger.note_github(event, self.clock.now)
+        self.poke()
+
+    def hear_agent(self, report: RunnerReport) -> None:
+        self.ledger.note_report(report, self.clock.now)
+        self.poke()
+
+    def hear_cloud(self, event: MachineEvent) -> None:
+        self.ledger.note_machine(event, self.clock.now)
+        self.poke()
+
+    def cancel(self) -> None:
+        if not self.ended and self.ledger.over != "released":
+            self._log("operator cancels", self.ledger.request.job_id)
+            self._resume(lambda: self._turns.throw(Cancelled()))
+
+    def poke(self) -> None:
+        if not self.ended:
+            self._resume(lambda: next(self._turns))
+
+    def _resume(self, go: Callable[[], datetime | None]) -> None:
+        try:
+            until = go()
+        except StopIteration:
+            self.ended = True
+            self._log("done", self.ledger.request.job_id, self.ledger.state)
+        else:
+            if until is not None:
+                self.clock.at(until, self.poke)
+
+    # Turns: as in the workflow, line by line.
+
+    def _run(self) -> Turns:
+        try:
+            yield from self._serve()
+        except Cancelled:
+            answers.close(self.ledger, "released", "cancelled by an operator")
+            yield from self._serve()
+
+    def _serve(self) -> Turns:
+        while not isinstance(step := self._next_step(), decisions.Done):
+            match step:
+                case decisions.Wait(until=until):
+                    yield from self._wait(until)
+                case decisions.Create():
+                    yield from self._create(step)
+                case decisions.Release(runner=runner, force=force):
+                    yield from self._release(runner, force=force)
+                case decisions.Ask():
+                    yield from self._ask()
+                case decisions.Rerun():
+                    yield from self._rerun()
+
+    def _next_step(self) -> decisions.Step:
+        while True:
+            step = decisions.next_step(self.ledger, self.clock.now)
+            self._count(step)
+            match step:
+                case decisions.Drop(runner=runner, cause=cause):
+                    self._log("drop", runner.name, cause)
+                    runner.drop(cause, self.clock.now)
+                case decisions.End(state=state, reason=reason):
+                    self._log("end", self.ledger.request.job_id, state, reason)
+                    answers.close(self.ledger, state, reason)
+                case _:
+                    return step
+
+    def _count(self, step: decisions.Step) -> None:
+        minute = int(self.clock.seconds // 60)
+        self.steps[minute] = self.steps.get(minute, 0) + 1
+        if self.steps[minute] > MOST_STEPS_A_MINUTE:
+            raise AssertionError(f"job {self.ledger.request.job_id} turns hot: {step}")
+
+    def _wait(self, until: datetime) -> Turns:
+        if until <= self.clock.now:
+            raise AssertionError(f"waits for {until} at {self.clock.now}")
+        yield until
+        self._note_minted()
+
+    def _settled(self, call: Call, unneeded: Callable[[], bool] = lambda: False) -> Turns:
+        try:
+            while not (call.done or unneeded()):
+                yield None
+        finally:
+            if not call.done:
+                call.cancel()
+            while not call.done:
+                yield None
+
+    def _call(self, perform: Callable[[], Any], chosen: options.Options) -> Call:
+        outside = self.outside
+        return Call(self.clock, outside.chaos, perform, options=chosen, ended=self._later)
+
+    def _later(self) -> None:
+        self.clock.after(0, self.poke)
+
+    def _create(self, step: decisions.Create) -> Turns:
+        ledger, active = self.ledger, self.ledger.active
+        runner = active if active and not step.fresh else ledger.next_runner(self.clock.now)
+        order = orders.machine(ledger, runner, step.rung)
+        self._log("order", order.token, step.rung.market)
+        call = self._call(lambda: self.outside.runners.create_machine(order), options.CREATE)
+        try:
+            yield from self._settled(call, lambda: ledger.demand.phase != "queued")
+        finally:
+            answers.created(ledger, runner, call.answer, self.clock.now)
+            if answers.wants_registration(ledger, runner):
+                self._begin_mint(runner)
+
+    def _begin_mint(self, runner: Runner) -> None:
+        assert runner.machine is not None
+        runner.registering = True
+        request = orders.registration(self.ledger, runner, runner.machine)
+        call = self._call(lambda: self.outside.runners.register_runner(request), options.REGISTER)
+        self._mints[runner.attempt] = (runner, call)
+
+    def _note_minted(self) -> None:
+        for attempt, (runner, call) in list(self._mints.items()):
+            if call.done:
+                del self._mints[attempt]
+                answers.registered(self.ledger, runner, call.answer, self.clock.now)
+
+    def _release(self, runner: Runner, *, force: bool) -> Turns:
+        if runner.attempt in self._mints:
+            yield from self._settled(self._mints[runner.attempt][1], lambda: True)
+            self._note_minted()
+        if runner.machine is None and not runner.doubtful:
+            runner.gone_at = self.clock.now
+            return
+        request = orders.release(self.ledger, runner, force=force)
+        self._log("release", runner.name, runner.cause, "forced" if force else "")
+        call = self._call(lambda: self.outside.release(request), options.RELEASE)
+        try:
+            yield from self._settled(call)
+        finally:
+            answers.released(self.ledger, runner, call.answer, self.clock.now)
+
+    def _ask(self) -> Turns:
+        call = self._call(lambda: self.outside.look_up(self.ledger), options.ASK)
+        yield from self._settled(call)
+        self._log("asked", self.ledger.request.job_id, call.answer)
+        answers.asked(self.ledger, call.answer, self.clock.now)
+
+    def _rerun(self) -> Turns:
+        self.ledger.rerun = "asked"
+        call = self._call(lambda: self.outside.rerun(self.ledger), options.RERUN)
+        yield from self._settled(call)
+        failed = isinstance(call.answer, answers.Failure)
+        self.ledger.rerun = "refused" if failed else "requested"
+
+    def tell(self) -> str:
+        """The page of the job, as an operator would read it."""
+        return story.details(self.ledger)
