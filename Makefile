@@ -3,25 +3,37 @@ VENV := .venv
 UV := $(VENV)/bin/uv
 RUN := $(VENV)/bin/
 STAMP := $(VENV)/.ready
+ARGS ?=
 
-.PHONY: demo test check bench setup lint clean
+.DEFAULT_GOAL := help
+.PHONY: help demo test check lint format bench pictures setup clean
 
-demo: $(STAMP)  ## Run a whole fleet on this machine: webhook to machine taken away
-	$(RUN)runs-fleet demo
+help:  ## Show this
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-test: $(STAMP)  ## Run every test
-	$(RUN)pytest
+demo: $(STAMP)  ## Run a whole fleet on this machine; ARGS="--jobs 50 --keep" and the like
+	@$(RUN)runs-fleet demo $(ARGS)
 
-check: lint test  ## Everything that CI checks
+test: $(STAMP)  ## Run every test; ARGS=tests/api for some of them
+	$(RUN)pytest $(ARGS)
 
-lint: $(STAMP)
+check: lint test  ## Check everything that CI checks
+
+lint: $(STAMP)  ## Check format, style, types, and who imports whom
 	$(RUN)ruff format --check .
 	$(RUN)ruff check .
 	$(RUN)mypy
 	$(RUN)lint-imports --no-cache
 
+format: $(STAMP)  ## Put the code into shape
+	$(RUN)ruff format .
+	$(RUN)ruff check --fix .
+
 bench: $(STAMP)  ## Measure latency and cost per job; see docs/benchmarks.md
-	$(RUN)python -m bench
+	$(RUN)python -m bench $(ARGS)
+
+pictures: $(STAMP)  ## Take the pictures of docs/pictures again (needs chromium)
+	$(RUN)python -m simulator.pictures
 
 setup: $(STAMP)  ## Make ./.venv with everything in it
 
@@ -33,5 +45,5 @@ $(STAMP): pyproject.toml uv.lock
 	@VIRTUAL_ENV= UV_PROJECT_ENVIRONMENT=$(VENV) $(UV) sync --quiet --locked --inexact --all-extras --all-groups
 	@touch $(STAMP)
 
-clean:
+clean:  ## Remove ./.venv and every cache
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis
