@@ -71,7 +71,11 @@ def _in_world(screen: Screen, seed: int, show: Callable[[World], bool]) -> int:
     try:
         with World(Plan(seed=seed, ui=True, levers=DEMO), home=home) as world:
             _introduce(world, screen)
-            status = 0 if show(world) else FAILED
+            try:
+                status = 0 if show(world) else FAILED
+            except KeyboardInterrupt:
+                screen.say("Stopping ...")
+                raise
     except KeyboardInterrupt:
         status = INTERRUPTED
         screen.say("Interrupted; everything has been stopped.")

@@ -1,0 +1,107 @@
+"""`python -m simulator.pictures`: takes the pictures of docs/pictures from a burst of the demo."""
+
+import asyncio
+import json
+import shutil
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+from playwright.sync_api import Page, sync_playwright
+
+from simulator import demo
+from simulator.burst import RUN
+from simulator.github.plans import JobPlan, RunPlan
+from simulator.screen import Screen
+from simulator.watching import Row, Watcher
+from simulator.world import Plan, World
+
+PICTURES = Path(__file__).parent.parent / "docs" / "pictures"
+BROWSERS = ("chromium", "chromium-browser", "google-chrome")
+FLAGS = (
+    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
+    "--disable-background-networking", "--disable-component-update", "--disable-sync",
+)  # fmt: skip
+# Where the UI remembers, for each namespace, which columns the list has.
+COLUMNS_KEY = "namespace-workflow-table-columns"
+COLUMNS = (
+    "Status", "Workflow ID", "Repo", "JobName", "RunnerState", "Conclusion", "MachineType",
+    "Attempt", "Start",
+)  # fmt: skip
+VIEW = {"width": 1500, "height": 860}
+STOLEN = "has its runner stolen"
+JOBS, LATE_SECONDS = 24, 60
+
+
+def main() -> int:
+    """Run the burst, and a few jobs more that still run while the pictures are taken."""
+    browser = next((path for name in BROWSERS if (path := shutil.which(name))), None)
+    if browser is None:
+        sys.stderr.write(f"no browser: install one of {', '.join(BROWSERS)}\n")
+        return 1
+    screen = Screen()
+    with World(Plan(ui=True, levers=demo.DEMO)) as world:
+        asyncio.run(demo.run(world, screen, jobs=JOBS, seed=1))
+        rows = asyncio.run(_late(world))
+        stolen = next(row for row in rows if row.name.endswith(STOLEN))
+        for name in photograph(world.temporal.ui_url, browser, job_id=stolen.job_id):
+            screen.say(f"{PICTURES / name}: {(PICTURES / name).stat().st_size // 1024} KiB")
+    return 0
+
+
+async def _late(world: World) -> list[Row]:
+    """Send jobs that will still run, and wait for the first of them to do so."""
+    label = f"{RUN}/runner=4cpu-linux-arm64/pool=default"
+    names = (f"deploy ({stage})" for stage in ("dev", "test", "stage", "live"))
+    jobs = tuple(JobPlan(name=name, labels=(label,), seconds=LATE_SECONDS) for name in names)
+    plan = RunPlan(repo="acme/shop", workflow="Deploy", jobs=jobs)
+    await asyncio.to_thread(world.github.create_run, plan)
+    watcher = await Watcher.connect(world.temporal.address)
+    async with asyncio.timeout(demo.PATIENCE):
+        while True:
+            rows = await watcher.rows()
+            if any(row.state == "running" for row in rows):
+                return rows
+            await asyncio.sleep(demo.LOOK)
+
+
+def photograph(ui: str, browser: str, *, job_id: int) -> tuple[str, ...]:
+    """Take the list of jobs, one job's page, and its timeline; gives the files' names."""
+    job = f"{ui}/namespaces/default/workflows/job-{job_id}"
+    shots: dict[str, Callable[[Page], None]] = {
+        "jobs.png": lambda page: _list(page, ui),
+        "job.png": lambda page: _tab(page, job, "User Metadata", shows="Current Details"),
+        "timeline.png": lambda page: _tab(page, job, "Timeline", shows="create_machine"),
+    }
+    PICTURES.mkdir(parents=True, exist_ok=True)
+    with sync_playwright() as player:
+        chromium = player.chromium.launch(executable_path=browser, args=list(FLAGS))
+        page = chromium.new_page(viewport={"width": VIEW["width"], "height": VIEW["height"]})
+        page.add_init_script(_columns())
+        for name, show in shots.items():
+            show(page)
+            page.screenshot(path=PICTURES / name)
+        chromium.close()
+    return tuple(shots)
+
+
+def _columns() -> str:
+    wanted = json.dumps({"default": [{"label": label} for label in COLUMNS]})
+    return f"localStorage.setItem({COLUMNS_KEY!r}, {wanted!r})"
+
+
+def _list(page: Page, ui: str) -> None:
+    page.goto(f"{ui}/namespaces/default/workflows")
+    page.get_by_text(STOLEN).wait_for()
+    page.wait_for_load_state("networkidle")
+
+
+def _tab(page: Page, job: str, tab: str, *, shows: str) -> None:
+    page.goto(job)
+    page.get_by_role("link", name=tab).or_(page.get_by_role("tab", name=tab)).first.click()
+    page.get_by_text(shows).first.wait_for()
+    page.wait_for_load_state("networkidle")
+
+
+if __name__ == "__main__":
+    sys.exit(main())
