@@ -14,8 +14,8 @@ from temporalio.envconfig import ClientConfig, ClientConnectConfig
 from temporalio.service import RPCError, RPCStatusCode
 
 from api.app import create_app
-from api.intake import Intake
-from api.requests import Routing
+from intake.intake import Intake
+from intake.requests import Routing
 from runs_fleet import logs
 from runs_fleet.settings import ApiSettings, BadSettings, load_api
 from workflows import attributes

@@ -7,9 +7,9 @@ from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_l
 from pydantic import SecretStr
 from starlette.responses import JSONResponse, Response
 
-from api.door import Door
 from api.metrics import Metrics
 from api.webhook import ACK_LIMIT, Webhook
+from intake.door import Door
 from runs_fleet.errors import Unavailable
 
 

@@ -11,8 +11,8 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse
 
 from api.delivery import TurnedAway, signed_body
-from api.door import Ack, Door
 from api.metrics import Metrics
+from intake.door import Ack, Door
 from runs_fleet.errors import Refused, Unavailable
 from runs_fleet.github import events
 from runs_fleet.github.events import BadPayload, Decision, Ignored, JobQueued

@@ -13,7 +13,7 @@ from pydantic import SecretStr
 
 from api.app import create_app
 from api.delivery import signed
-from tests.api.doors import ScriptedDoor
+from tests.intake.doors import ScriptedDoor
 
 PAYLOADS = Path(__file__).parents[1] / "github" / "payloads"
 NEWEST, OLDER = "the-newest-secret", "the-older-secret"

@@ -13,8 +13,9 @@ import httpx
 import pytest
 
 from api.delivery import signed
+from simulator.ports import free_port
 from simulator.processes import end
-from simulator.temporal import TemporalServer, free_port
+from simulator.temporal import TemporalServer
 from tests.api.conftest import NEWEST, OLDER, example
 
 PATIENCE = 30.0

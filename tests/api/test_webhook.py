@@ -13,10 +13,10 @@ from hypothesis import strategies as st
 
 from api.app import create_app
 from api.delivery import MOST_BYTES, signed
-from api.door import Door
+from intake.door import Door
 from runs_fleet.errors import Refused, Unavailable
 from tests.api.conftest import NEWEST, OLDER, PAYLOADS, Hook, example
-from tests.api.doors import ScriptedDoor
+from tests.intake.doors import ScriptedDoor
 
 
 def event_of(file: Path) -> str:

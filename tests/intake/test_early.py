@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from api.early import EarlyEvents
+from intake.early import EarlyEvents
 from runs_fleet.models import JobEvent, Phase
 
 

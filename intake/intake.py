@@ -12,10 +12,10 @@ from temporalio.common import Priority, WorkflowIDConflictPolicy, WorkflowIDReus
 from temporalio.exceptions import WorkflowAlreadyStartedError
 from temporalio.service import RPCError, RPCStatusCode
 
-from api import requests
-from api.door import Ack
-from api.early import EarlyEvents
-from api.requests import Routing
+from intake import requests
+from intake.door import Ack
+from intake.early import EarlyEvents
+from intake.requests import Routing
 from runs_fleet import names
 from runs_fleet.errors import Refused, Unavailable
 from runs_fleet.github.events import JobMoved, JobQueued

@@ -5,8 +5,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from api import requests
-from api.requests import LONGEST_SUMMARY, Routing
+from intake import requests
+from intake.requests import LONGEST_SUMMARY, Routing
 from runs_fleet import labels
 from runs_fleet.github.events import JobQueued
 from runs_fleet.models import Mode, Policy, Scope

@@ -14,9 +14,9 @@ from temporalio.client import Client, WorkflowExecutionStatus
 from temporalio.service import RPCError
 
 from api.__main__ import connect
-from api.early import EarlyEvents
-from api.intake import Intake
-from api.requests import Routing
+from intake.early import EarlyEvents
+from intake.intake import Intake
+from intake.requests import Routing
 from runs_fleet import labels, names
 from runs_fleet.errors import Refused, Unavailable
 from runs_fleet.github.events import JobMoved, JobQueued

@@ -2,7 +2,7 @@
 
 import asyncio
 
-from api.door import Ack
+from intake.door import Ack
 from runs_fleet.errors import FleetError
 from runs_fleet.github.events import JobMoved, JobQueued
 

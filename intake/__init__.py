@@ -1,0 +1,1 @@
+"""The one way from GitHub's events to lifecycles: at once, or through the spool."""

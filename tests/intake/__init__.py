@@ -1,0 +1,1 @@
+"""From GitHub's events to lifecycles, at once or through the spool."""
