@@ -1,0 +1,48 @@
+"""A worker that dies without a word, in the middle of everything."""
+
+from collections import Counter
+
+import pytest
+
+from simulator.accounts import RUNNER_TAG, settle
+from simulator.github.plans import JobPlan, RunPlan
+from tests.e2e.fleet import LABEL, Fleet
+
+pytestmark = pytest.mark.e2e
+JOBS = 30
+# A call that was under way when the worker died is tried again after 15 seconds.
+PATIENCE = 100.0
+
+
+@pytest.mark.timeout(150)
+async def test_a_worker_killed_in_a_burst_loses_and_doubles_nothing(fleet: Fleet) -> None:
+    burst = tuple(JobPlan(name=f"job {n}", labels=(LABEL,), seconds=1) for n in range(JOBS))
+    jobs = fleet.github.create_run(RunPlan(jobs=burst)).jobs
+    await fleet.until(lambda: begun(fleet, jobs) >= JOBS // 6, what="the middle of the burst")
+    assert begun(fleet, jobs) < JOBS
+    fleet.world.kill_workers()
+    fleet.world.start_worker()
+
+    await fleet.until(lambda: ended(fleet, jobs) == JOBS, patience=PATIENCE, what="the end")
+    outcomes = [await fleet.handle(job_id).result() for job_id in jobs]
+    assert Counter(outcome.state for outcome in outcomes) == {"completed": JOBS}
+    await fleet.settled()
+
+    accounts = settle(fleet.world, jobs, refused=set())
+    assert (accounts.completed, accounts.lost, accounts.duplicates) == (JOBS, 0, 0)
+    machines = [one for job_id in jobs for one in fleet.machines(job_id)]
+    runners = sorted(machine.tags[RUNNER_TAG] for machine in machines)
+    attempts = [attempt for outcome in outcomes for attempt in outcome.attempts]
+    assert runners == sorted(attempt.runner for attempt in attempts if attempt.machine)
+
+
+def begun(fleet: Fleet, jobs: tuple[int, ...]) -> int:
+    """Count the jobs that have a machine."""
+    runners = {machine.tags.get(RUNNER_TAG) for machine in fleet.aws.machines()}
+    return len(runners & {f"runs-fleet-{job_id}-1" for job_id in jobs})
+
+
+def ended(fleet: Fleet, jobs: tuple[int, ...]) -> int:
+    """Count the jobs that GitHub has concluded."""
+    known = fleet.github.books(deliveries=False).jobs
+    return sum(1 for job in known if job.id in jobs and job.status == "completed")
