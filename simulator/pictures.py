@@ -25,12 +25,12 @@ FLAGS = (
 # Where the UI remembers, for each namespace, which columns the list has.
 COLUMNS_KEY = "namespace-workflow-table-columns"
 COLUMNS = (
-    "Status", "Workflow ID", "Repo", "JobName", "RunnerState", "Conclusion", "MachineType",
-    "Attempt", "Start",
+    "Status", "JobName", "Repo", "RunnerState", "Conclusion", "MachineType", "Attempt",
+    "Workflow ID",
 )  # fmt: skip
-VIEW = {"width": 1500, "height": 860}
+WIDTH, LIST_HEIGHT, PAGE_HEIGHT, TIMELINE_HEIGHT = 1640, 1040, 1180, 1400
 STOLEN = "has its runner stolen"
-JOBS, LATE_SECONDS = 24, 60
+JOBS, LATE_SECONDS = 14, 60
 
 
 def main() -> int:
@@ -68,19 +68,18 @@ async def _late(world: World) -> list[Row]:
 def photograph(ui: str, browser: str, *, job_id: int) -> tuple[str, ...]:
     """Take the list of jobs, one job's page, and its timeline; gives the files' names."""
     job = f"{ui}/namespaces/default/workflows/job-{job_id}"
-    shots: dict[str, Callable[[Page], None]] = {
+    shots: dict[str, Callable[[Page], bytes]] = {
         "jobs.png": lambda page: _list(page, ui),
-        "job.png": lambda page: _tab(page, job, "User Metadata", shows="Current Details"),
-        "timeline.png": lambda page: _tab(page, job, "Timeline", shows="create_machine"),
+        "job.png": lambda page: _details(page, job),
+        "timeline.png": lambda page: _timeline(page, job),
     }
     PICTURES.mkdir(parents=True, exist_ok=True)
     with sync_playwright() as player:
         chromium = player.chromium.launch(executable_path=browser, args=list(FLAGS))
-        page = chromium.new_page(viewport={"width": VIEW["width"], "height": VIEW["height"]})
+        page = chromium.new_page()
         page.add_init_script(_columns())
-        for name, show in shots.items():
-            show(page)
-            page.screenshot(path=PICTURES / name)
+        for name, shot in shots.items():
+            (PICTURES / name).write_bytes(shot(page))
         chromium.close()
     return tuple(shots)
 
@@ -90,17 +89,33 @@ def _columns() -> str:
     return f"localStorage.setItem({COLUMNS_KEY!r}, {wanted!r})"
 
 
-def _list(page: Page, ui: str) -> None:
+def _list(page: Page, ui: str) -> bytes:
+    page.set_viewport_size({"width": WIDTH, "height": LIST_HEIGHT})
     page.goto(f"{ui}/namespaces/default/workflows")
     page.get_by_text(STOLEN).wait_for()
     page.wait_for_load_state("networkidle")
+    return page.screenshot()
 
 
-def _tab(page: Page, job: str, tab: str, *, shows: str) -> None:
+def _details(page: Page, job: str) -> bytes:
+    page.set_viewport_size({"width": WIDTH, "height": PAGE_HEIGHT})
     page.goto(job)
-    page.get_by_role("link", name=tab).or_(page.get_by_role("tab", name=tab)).first.click()
-    page.get_by_text(shows).first.wait_for()
+    page.get_by_text("User Metadata").first.click()
+    page.get_by_text("Current Details").first.wait_for()
     page.wait_for_load_state("networkidle")
+    return page.screenshot()
+
+
+def _timeline(page: Page, job: str) -> bytes:
+    """Take what is below the input and the result."""
+    page.set_viewport_size({"width": WIDTH, "height": TIMELINE_HEIGHT})
+    page.goto(job)
+    page.get_by_role("heading", name="Timeline").wait_for()
+    page.wait_for_load_state("networkidle")
+    box = page.get_by_role("heading", name="Timeline").bounding_box()
+    top = box["y"] - 20 if box else 0
+    clip = {"x": 260, "y": top, "width": WIDTH - 260, "height": TIMELINE_HEIGHT - top}
+    return page.screenshot(clip=clip)  # type: ignore[arg-type]
 
 
 if __name__ == "__main__":
