@@ -57,6 +57,7 @@ class Fleet:
             "RUNS_FLEET_HOST": "127.0.0.1",
             "RUNS_FLEET_PORT": str(self.port),
             "RUNS_FLEET_WEBHOOK_SECRETS": WEBHOOK_SECRET,
+            "RUNS_FLEET_FINISH_GRACE": "2s",
             "TEMPORAL_ADDRESS": self.temporal.address,
         }
         return self._run("runs-fleet", "api", env=told)
