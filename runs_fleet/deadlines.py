@@ -54,9 +54,11 @@ def release_at(ledger: Ledger, runner: Runner) -> datetime:
 
 
 def commanded(ledger: Ledger, runner: Runner) -> bool:
-    """Whether an operator's word covers a runner: not one that works another lifecycle's job."""
-    mine = runner.serving in (None, ledger.request.job_id)
-    return ledger.over == "released" and (mine or runner.spent)
+    """Whether an operator's word takes a runner that works: only one known to work this job.
+
+    What an idle one, or one whose work is unknown, has to fear of its removal is nothing.
+    """
+    return ledger.over == "released" and runner.serving == ledger.request.job_id
 
 
 def _patient_look(ledger: Ledger, runner: Runner) -> datetime:

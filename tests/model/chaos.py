@@ -26,6 +26,8 @@ LEVERS: dict[str, tuple[float, ...]] = {
     "noticed": (0, 1, 0.5),
     "idle_dropped": (0, 0, 0, 0.5),
     "lingers": (0, 0.5, 1),
+    "unnamed": (0, 0, 0.5),
+    "shows_late": (0, 0, 25),
     "rest_lag": (0, 0, 20),
     "cancelled": (0, 0, 0, 0.3, 0.6),
     "released": (0, 0, 0, 0, 0, 0.3),
@@ -51,6 +53,7 @@ class Chaos:
     full: dict[Market, list[Window]] = field(init=False)
     github_away: list[Window] = field(init=False)
     cloud_away: list[Window] = field(init=False)
+    doomed: list[Window] = field(init=False)
     seed: int = 0
 
     def __post_init__(self) -> None:
@@ -59,6 +62,7 @@ class Chaos:
         self.full = {market: _windows(rng, 0.2, 2 * HOUR) for market in Market}
         self.github_away = _windows(rng, 0.2, 2 * HOUR)
         self.cloud_away = _windows(rng, 0.1, HOUR)
+        self.doomed = _windows(rng, 0.1, 2 * HOUR)
 
     def hits(self, lever: str) -> bool:
         odds = self.levers[lever]
@@ -66,6 +70,13 @@ class Chaos:
 
     def up_to(self, lever: str) -> float:
         return self.rng.random() * self.levers[lever]
+
+    @property
+    def outages(self) -> float:
+        """For how long something outside is away at most, in all."""
+        full = [window for windows in self.full.values() for window in windows]
+        windows = [*full, *self.github_away, *self.cloud_away, *self.doomed]
+        return sum(end - begin for begin, end in windows)
 
 
 def within(windows: list[Window], seconds: float) -> bool:

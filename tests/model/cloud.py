@@ -19,7 +19,6 @@ from tests.model.chaos import Chaos, within
 from tests.model.clock import Clock
 from tests.model.github import GitHub, Job, Registered
 
-VISIBLE_AFTER = 8.0
 CONFIG_TIMEOUT = 600.0
 LEASE = 700.0
 
@@ -31,7 +30,9 @@ class Host:
     machine: Machine
     runner: str
     born: float
+    visible_at: float
     alive: bool = True
+    ended_at: float | None = None
     booted: bool = False
     config: RunnerConfig | None = None
     registered: Registered | None = None
@@ -61,6 +62,7 @@ class Cloud:
     tokens: dict[str, Host] = field(default_factory=dict)
     configs: dict[str, RunnerConfig] = field(default_factory=dict)
     violations: list[str] = field(default_factory=list)
+    may_force: Callable[[Host], bool] = lambda host: False
     force: bool = False
     faults: int = 0
 
@@ -74,9 +76,13 @@ class Cloud:
             raise NoCapacity(f"no {order.rung.market}")
         machine_id = f"i-{len(self.hosts)}"
         machine = Machine(machine_id=machine_id, market=order.rung.market, price=0.1)
-        host = Host(machine, order.runner, self.clock.seconds)
+        born = self.clock.seconds
+        host = Host(machine, order.runner, born, born + self.chaos.up_to("shows_late"))
         self.hosts[machine_id] = self.tokens[order.token] = host
         self.clock.after(self.chaos.rng.uniform(15, 60), lambda: self._boot(host))
+        if within(self.chaos.doomed, self.clock.seconds):
+            self.faults += 1
+            self.clock.after(5, lambda: self._die(host, "Server.InternalError"))
         if order.rung.market is Market.SPOT and self.chaos.hits("reclaimed"):
             self.clock.after(self.chaos.rng.uniform(5, 1500), lambda: self._reclaim(host))
         return machine
@@ -87,10 +93,7 @@ class Cloud:
             host
             for host in self.hosts.values()
             if host.runner == runner
-            and (
-                host.machine.machine_id == machine_id
-                or self.clock.seconds - host.born > VISIBLE_AFTER
-            )
+            and (host.machine.machine_id == machine_id or self.clock.seconds >= host.visible_at)
         ]
         for host in mine:
             self._guard(host)
@@ -99,7 +102,11 @@ class Cloud:
 
     def _guard(self, host: Host) -> None:
         """The order of a removal: nobody can give it a job, and nobody did."""
-        if not host.alive or self.force:
+        if not host.alive:
+            return
+        if self.force:
+            if not self.may_force(host):
+                self.violations.append(f"{host.runner} was forced away")
             return
         if host.job is not None and not host.job.over:
             self.violations.append(f"{host.runner} was killed while it worked {host.job.job_id}")
@@ -253,7 +260,7 @@ class Cloud:
     def _die(self, host: Host, cause: str) -> None:
         if not host.alive:
             return
-        host.alive = False
+        host.alive, host.ended_at = False, self.clock.seconds
         self.told.log("machine gone", host.runner, cause)
         self._event(host, "gone", cause)
         if host.registered:

@@ -26,7 +26,9 @@ class Job:
     runs: int = 0
     cancelled: bool = False
     lost: bool = False
+    queued_at: float = 0.0
     started_at: float | None = None
+    ended_at: float | None = None
     told: list[tuple[float, JobEvent]] = field(default_factory=list)
 
     @property
@@ -118,7 +120,7 @@ class GitHub:
     # What happens by itself.
 
     def queue(self, job: Job) -> None:
-        self.jobs[job.job_id] = job
+        self.jobs[job.job_id], job.queued_at = job, self.clock.seconds
         self._note(job, JobEvent(job_id=job.job_id, phase="queued", at=self.clock.now))
         self.clock.after(0, self.assign)
 
@@ -162,7 +164,7 @@ class GitHub:
         """A job is over; its ephemeral runner deregisters, and its DELETE may linger."""
         if job.over:
             return
-        job.conclusion = conclusion
+        job.conclusion, job.ended_at = conclusion, self.clock.seconds
         runner = self.runners.pop(job.runner, None) if job.started_at is not None else None
         if runner is not None and self.chaos.hits("lingers"):
             self.lingering[runner.runner_id] = self.clock.seconds + 30
@@ -187,7 +189,8 @@ class GitHub:
             }
         )
         self._note(job, event)
-        self._tell(event)
+        unnamed = phase == "completed" and self.chaos.hits("unnamed")
+        self._tell(event.model_copy(update={"runner_name": None}) if unnamed else event)
 
     def _note(self, job: Job, event: JobEvent) -> None:
         job.told.append((self.clock.seconds, event))

@@ -4,11 +4,18 @@ from collections.abc import Iterator
 
 from runs_fleet import names
 from runs_fleet.ledger import INTERRUPTED
+from tests.model.chaos import HOUR
+from tests.model.clock import START
 from tests.model.github import Job
 from tests.model.lifecycle import Lifecycle
 from tests.model.world import POLICY, World
 
-MOST_STEPS = 1500
+MOST_STEPS = 400
+# Seconds, beyond the time that something outside was away; half an hour of each is bad luck.
+LONGEST_WAIT = 1.0 * HOUR
+LONGEST_LINGER = 1.25 * HOUR
+# Growing patience: in two hours of nothing but bad luck.
+MOST_ATTEMPTS = 30
 
 
 def broken(world: World) -> list[str]:
@@ -20,6 +27,8 @@ def broken(world: World) -> list[str]:
         *_doubled(world),
         *_badly_served(world),
         *_too_many(world),
+        *_too_late(world),
+        *_too_long(world),
     ]
 
 
@@ -29,6 +38,8 @@ def _unfinished(world: World) -> Iterator[str]:
             yield f"job {job_id} is never done"
         if sum(lifecycle.steps.values()) > MOST_STEPS:
             yield f"job {job_id} took {sum(lifecycle.steps.values())} steps"
+        if len(lifecycle.ledger.runners) > MOST_ATTEMPTS:
+            yield f"job {job_id} took {len(lifecycle.ledger.runners)} attempts"
 
 
 def _left(world: World) -> Iterator[str]:
@@ -72,8 +83,16 @@ def _wrong_end(world: World, job: Job, lifecycle: Lifecycle) -> Iterator[str]:
         yield f"job {job.job_id} never ended, its lifecycle says {ledger.state}"
     elif ledger.demand.conclusion != job.conclusion:
         yield f"job {job.job_id}: {job.conclusion}, its lifecycle says {ledger.demand.conclusion}"
-    elif ledger.state != ("cancelled" if job.runs == 0 else "completed"):
+    elif ledger.state not in _fitting(world, job):
         yield f"job {job.job_id} ran {job.runs} times, its lifecycle says {ledger.state}"
+
+
+def _fitting(world: World, job: Job) -> tuple[str, ...]:
+    """A job cancelled on a runner that GitHub never named looks like one that never ran."""
+    blurred = job.conclusion == "cancelled" and world.chaos.levers["unnamed"] > 0
+    return (
+        ("cancelled",) if job.runs == 0 else ("completed", "cancelled" if blurred else "completed")
+    )
 
 
 def _too_many(world: World) -> Iterator[str]:
@@ -83,6 +102,27 @@ def _too_many(world: World) -> Iterator[str]:
     most = jobs + thefts + world.cloud.faults + _calls_failed(world)
     if len(world.cloud.hosts) > most:
         yield f"{len(world.cloud.hosts)} machines for {jobs} jobs, {thefts} thefts, at most {most}"
+
+
+def _too_late(world: World) -> Iterator[str]:
+    """How long a job has waited for its runner since its lifecycle began."""
+    if world.chaos.levers["released"]:
+        return
+    for job in world.github.jobs.values():
+        begun = (world.lifecycles[job.job_id].ledger.begun_at - START).total_seconds()
+        waited = (job.started_at or begun) - begun
+        if waited > LONGEST_WAIT + world.chaos.outages:
+            yield f"job {job.job_id} waited {waited:.0f} s"
+
+
+def _too_long(world: World) -> Iterator[str]:
+    """How long a machine was there for nothing: since its job's end, or without one."""
+    for host in world.cloud.hosts.values():
+        since = host.born if host.job is None else host.job.ended_at
+        if since is None or host.ended_at is None:
+            continue
+        if host.ended_at - since > LONGEST_LINGER + world.chaos.outages:
+            yield f"machine of {host.runner} idled {host.ended_at - since:.0f} s"
 
 
 def _stolen(job: Job) -> bool:

@@ -151,11 +151,16 @@ class Lifecycle:
         try:
             while not (call.done or unneeded()):
                 yield None
-        finally:
-            if not call.done:
-                call.cancel()
-            while not call.done:
-                yield None
+        except Cancelled:
+            yield from self._stopped(call)
+            raise
+        yield from self._stopped(call)
+
+    def _stopped(self, call: Call) -> Turns:
+        if not call.done:
+            call.cancel()
+        while not call.done:
+            yield None
 
     def _call(self, perform: Callable[[], Any], chosen: options.Options) -> Call:
         outside = self.outside
@@ -172,10 +177,12 @@ class Lifecycle:
         call = self._call(lambda: self.outside.runners.create_machine(order), options.CREATE)
         try:
             yield from self._settled(call, lambda: ledger.demand.phase != "queued")
-        finally:
+        except Cancelled:
             answers.created(ledger, runner, call.answer, self.clock.now)
-            if answers.wants_registration(ledger, runner):
-                self._begin_mint(runner)
+            raise
+        answers.created(ledger, runner, call.answer, self.clock.now)
+        if answers.wants_registration(ledger, runner):
+            self._begin_mint(runner)
 
     def _begin_mint(self, runner: Runner) -> None:
         assert runner.machine is not None
@@ -202,8 +209,10 @@ class Lifecycle:
         call = self._call(lambda: self.outside.release(request), options.RELEASE)
         try:
             yield from self._settled(call)
-        finally:
+        except Cancelled:
             answers.released(self.ledger, runner, call.answer, self.clock.now)
+            raise
+        answers.released(self.ledger, runner, call.answer, self.clock.now)
 
     def _ask(self) -> Turns:
         call = self._call(lambda: self.outside.look_up(self.ledger), options.ASK)

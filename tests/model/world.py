@@ -16,7 +16,7 @@ from runs_fleet.models import (
 )
 from tests.model.chaos import HOUR, Chaos
 from tests.model.clock import Clock
-from tests.model.cloud import Cloud, Told
+from tests.model.cloud import Cloud, Host, Told
 from tests.model.github import GitHub, Job
 from tests.model.lifecycle import Lifecycle, Outside
 
@@ -36,6 +36,7 @@ class World:
         self.github = GitHub(self.clock, self.chaos, self._webhook)
         told = Told(self._report, self._event, self.log)
         self.cloud = Cloud(self.clock, self.chaos, self.github, told)
+        self.cloud.may_force = self._may_force
         self.outside = Outside(self.clock, self.chaos, self.github, self.cloud)
         self.lifecycles: dict[int, Lifecycle] = {}
         self.early: dict[int, list[JobEvent]] = {}
@@ -117,6 +118,13 @@ class World:
     def _run_again(self, lost: Job) -> None:
         self.log("runs again", lost.job_id)
         self._plan(Job(lost.job_id + RERUN_IDS, lost.label, lost.seconds, attempt=2))
+
+    def _may_force(self, host: Host) -> bool:
+        """An operator's word covers the job's own runner, and the maximum runtime any."""
+        ledger = self._owner(host.runner).ledger
+        mine = host.job is None or host.job.job_id == ledger.request.job_id
+        overdue = self.clock.seconds - host.born >= POLICY.max_runtime.total_seconds()
+        return overdue or (ledger.over == "released" and mine)
 
     # Couriers.
 
