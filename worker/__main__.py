@@ -18,7 +18,7 @@ from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.envconfig import ClientConfig, ClientConnectConfig
 from temporalio.runtime import PrometheusConfig, Runtime, TelemetryConfig
 from temporalio.service import RPCError, RPCStatusCode
-from temporalio.worker import PollerBehaviorAutoscaling, Worker
+from temporalio.worker import PollerBehaviorAutoscaling, UnsandboxedWorkflowRunner, Worker
 
 from runs_fleet import logs
 from runs_fleet.errors import FleetError, Refused
@@ -133,6 +133,9 @@ def _worker(client: Client, wired: wiring.Wired, executor: ThreadPoolExecutor) -
         workflows=[RunnerLifecycle],
         activities=wired.activities,
         activity_executor=executor,
+        # The tests run the same workflows in the sandbox, where a breach of determinism shows;
+        # here it would cost a third of the worker's time.
+        workflow_runner=UnsandboxedWorkflowRunner(),
         max_concurrent_activities=executor._max_workers,
         workflow_task_poller_behavior=PollerBehaviorAutoscaling(),
         activity_task_poller_behavior=PollerBehaviorAutoscaling(),
