@@ -53,7 +53,10 @@ def bursts(sizes: Sizes, say: Say) -> list[Result]:
     cpu = Result(
         title="CPU time per job of a burst, ms",
         columns=("burst", "API", "worker", "Temporal", "GitHub", "AWS", "all"),
-        notes=["GitHub and AWS are the fakes; they share the machine's cores with the product."],
+        notes=[
+            "From the webhooks until all runners are registered.",
+            "GitHub and AWS are the fakes; they share the machine's cores with the product.",
+        ],
     )
     with World(BARE) as world:
         _warm_up(world, sizes, say)
@@ -63,6 +66,7 @@ def bursts(sizes: Sizes, say: Say) -> list[Result]:
             meter = CpuMeter(world)
             jobs = traffic.send(world, count)
             traffic.ordered(world, jobs)
+            traffic.registered(world, jobs)
             used = {name: ms / count for name, ms in meter.used_ms().items()}
             measured = traffic.samples(world, jobs)
             latency.rows.append(_burst_row(count, measured))

@@ -65,6 +65,11 @@ def ordered(world: World, jobs: Sequence[int], *, patience: float = 120) -> None
     )
 
 
+def registered(world: World, jobs: Sequence[int], *, patience: float = 120) -> None:
+    """Wait until a runner was registered for every job."""
+    until(lambda: _registered(world) >= set(jobs), patience=patience, what="a runner for every job")
+
+
 def pending(world: World) -> int:
     """Count webhooks without an answer."""
     return world.github.progress().deliveries_pending
@@ -119,6 +124,11 @@ def open_lifecycles(world: World) -> int:
         return await (await Watcher.connect(world.temporal.address)).open_count()
 
     return asyncio.run(count())
+
+
+def _registered(world: World) -> set[int]:
+    owners = (names.owner(each.name) for each in world.github.books(deliveries=False).runners)
+    return {owner[0] for owner in owners if owner is not None}
 
 
 def _first(hook: DeliveryRecord) -> bool:
