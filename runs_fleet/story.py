@@ -124,8 +124,19 @@ def outcome(ledger: Ledger, now: datetime) -> JobOutcome:
         machine=last.machine if last else None,
         attempts=tuple(_attempt(runner) for runner in ledger.runners),
         timings=_timings(ledger, last, now),
+        cost=_cost(ledger, now),
         rerun_requested=ledger.rerun == "requested",
     )
+
+
+def _cost(ledger: Ledger, now: datetime) -> float | None:
+    """Sum what the job's machines cost in US dollars, from their making to their end."""
+    costs = [
+        runner.machine.price * ((runner.gone_at or now) - runner.created_at) / timedelta(hours=1)
+        for runner in ledger.runners
+        if runner.machine and runner.machine.price is not None and runner.created_at
+    ]
+    return round(sum(costs), 6) if costs else None
 
 
 def _timings(ledger: Ledger, last: Runner | None, now: datetime) -> Timings:
