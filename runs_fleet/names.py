@@ -32,6 +32,11 @@ def task_queue(mode: str) -> str:
     return f"{PREFIX}-{mode}"
 
 
+def sweep(mode: str) -> str:
+    """Name the schedule of one mode's sweep, and the workflows that it starts."""
+    return f"sweep-{mode}"
+
+
 def config_path(prefix: str, machine_id: str) -> str:
     """Name the parameter from which a machine reads its runner's config."""
     return f"{prefix.rstrip('/')}/{machine_id}"

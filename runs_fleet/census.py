@@ -1,0 +1,308 @@
+"""What a sweep sees, remembers and tells: models only."""
+
+from datetime import datetime, timedelta
+from typing import Literal
+
+from pydantic import Field
+
+from runs_fleet.models import JobOutcome, MachineEvent, Mode, Scope, Wire
+
+OwnerState = Literal["open", "closed", "absent"]
+PartName = Literal["deliveries", "machines", "strays", "lost", "configs", "registrations", "queued"]
+
+
+class Hook(Wire):
+    """Where GitHub logs the deliveries of one webhook: the App's own, or one more."""
+
+    kind: Literal["app", "org", "repo"] = "app"
+    target: str = ""
+    hook_id: int | None = None
+
+    @property
+    def key(self) -> str:
+        """Name it as the setting does."""
+        return f"{self.kind}:{self.target}:{self.hook_id}" if self.target else self.kind
+
+
+class Delivery(Wire):
+    """One attempt to deliver one event; the attempts of an event share its `guid`."""
+
+    delivery_id: int
+    guid: str
+    at: datetime
+    ok: bool
+    event: str
+    action: str = ""
+
+
+class DeliveryPage(Wire):
+    """Some deliveries, newest first; `after` is the cursor of those that follow."""
+
+    items: tuple[Delivery, ...]
+    after: str | None = None
+
+
+class FailedDelivery(Wire):
+    """An event that no attempt has brought to us; `delivery_id` and `at` are of the newest."""
+
+    delivery_id: int
+    first_at: datetime
+    at: datetime
+    tries: int = 0
+    asked_at: datetime | None = None
+
+
+class Stretch(Wire):
+    """A part of the list of deliveries that is yet to be read, down to a moment."""
+
+    cursor: str
+    until: datetime | None = None
+
+
+class HookState(Wire):
+    """What is known of one hook's deliveries; failed ones by the event's GUID."""
+
+    seen_to: datetime | None = None
+    unread: tuple[Stretch, ...] = ()
+    failed: dict[str, FailedDelivery] = Field(default_factory=dict)
+
+
+class HookReading(Wire):
+    """Read on, from what is known, at most so many pages."""
+
+    hook: Hook
+    state: HookState
+    now: datetime
+    pages: int
+
+
+class Redelivery(Wire):
+    """Ask GitHub to deliver once more."""
+
+    hook: Hook
+    delivery_id: int
+
+
+class OwnedMachine(Wire):
+    """A machine that bears our tags and has not ended."""
+
+    machine_id: str
+    runner: str
+    repo: str = ""
+    launched_at: datetime
+
+
+class HeldConfig(Wire):
+    """A runner's config that waits for its machine; never its content."""
+
+    machine_id: str
+    written_at: datetime
+
+
+class MachineIds(Wire):
+    """Machines to ask the cloud about."""
+
+    machine_ids: tuple[str, ...]
+
+
+class RollCall(Wire):
+    """Ask for the lifecycles of a mode, and for scopes of those begun since a moment."""
+
+    mode: Mode
+    since: datetime
+
+
+class Roll(Wire):
+    """The open lifecycles by job, each with its present machine (or ""), and scopes seen lately.
+
+    `settled` are jobs that have succeeded: the end of their machines is no news. It is what the
+    search shows, so a lifecycle may be missing: ask for its state before anything is done.
+    """
+
+    machines: dict[int, str] = Field(default_factory=dict)
+    settled: tuple[int, ...] = ()
+    scopes: tuple[Scope, ...] = ()
+
+
+class Owners(Wire):
+    """Lifecycles by job."""
+
+    job_ids: tuple[int, ...]
+
+
+class OwnerStates(Wire):
+    """What each lifecycle is; all that were asked for."""
+
+    states: dict[int, OwnerState]
+
+
+class Orphan(Wire):
+    """A machine to be removed; not `registered` when no mint was ever made for it."""
+
+    machine: OwnedMachine
+    scope: Scope | None = None
+    registered: bool = True
+
+
+class Removal(Wire):
+    """How it went: `busy` means that GitHub says that the runner works, and it was kept."""
+
+    busy: bool = False
+
+
+class FoundRegistration(Wire):
+    """One of our registrations that neither works nor is online; `place` is where it is."""
+
+    place: str
+    scope: Scope
+    runner_id: int
+    runner: str
+
+    @property
+    def key(self) -> str:
+        """Name it, unlike any other."""
+        return f"{self.place} {self.runner_id} {self.runner}"
+
+
+class ScopeList(Wire):
+    """Scopes to look into, most urgent first; none is begun after so many calls."""
+
+    scopes: tuple[Scope, ...]
+    calls: int
+
+
+class Gleanings(Wire):
+    """How far a look into several scopes came.
+
+    `repos` have had their turn, also when `errors` kept us from looking; `limited` says why the
+    look ended early.
+    """
+
+    repos: tuple[str, ...] = ()
+    errors: tuple[str, ...] = ()
+    limited: str = ""
+
+
+class RegistrationList(Gleanings):
+    """What was found idle, and which places were looked through."""
+
+    found: tuple[FoundRegistration, ...] = ()
+    places: tuple[str, ...] = ()
+
+
+class WaitingJob(Wire):
+    """A job that GitHub says is queued, and that carries our label."""
+
+    job_id: int
+    run_id: int
+    run_attempt: int = 1
+    scope: Scope
+    name: str = ""
+    workflow: str = ""
+    labels: tuple[str, ...]
+    url: str = ""
+    queued_at: datetime
+
+
+class WaitingList(Gleanings):
+    """The waiting jobs that were found."""
+
+    jobs: tuple[WaitingJob, ...] = ()
+
+
+class Owner(Wire):
+    """Which lifecycle."""
+
+    job_id: int
+
+
+class Telling(Wire):
+    """What to tell which lifecycle."""
+
+    job_id: int
+    event: MachineEvent
+
+
+class Progress(Wire):
+    """What a lifecycle says of itself; None when it has ended meanwhile."""
+
+    outcome: JobOutcome | None = None
+
+
+class Place(Wire):
+    """A scope that jobs came from, and when one was seen last."""
+
+    scope: Scope
+    seen_at: datetime
+
+
+class SweepLimits(Wire):
+    """How much one run does at the most."""
+
+    delivery_pages: int = 20
+    redeliveries: int = 25
+    repairs: int = 25
+    registration_calls: int = 10
+    queued_calls: int = 20
+
+
+class SweepState(Wire):
+    """What a run leaves to the next one.
+
+    `suspects` are, for each part, what was found amiss and when it may be acted upon; `listed`
+    and `searched` say when a repository's registrations and queued jobs were looked at last.
+    """
+
+    hooks: dict[str, HookState] = Field(default_factory=dict)
+    suspects: dict[str, dict[str, datetime]] = Field(default_factory=dict)
+    places: dict[str, Place] = Field(default_factory=dict)
+    listed: dict[str, datetime] = Field(default_factory=dict)
+    searched: dict[str, datetime] = Field(default_factory=dict)
+    successes: dict[str, datetime] = Field(default_factory=dict)
+    rolled_at: datetime | None = None
+
+
+class SweepRequest(Wire):
+    """How to sweep. `state` replaces what the last scheduled run has left."""
+
+    mode: Mode = "ec2"
+    dry_run: bool = False
+    min_age: timedelta = timedelta(minutes=5)
+    hooks: tuple[Hook, ...] = (Hook(),)
+    limits: SweepLimits = SweepLimits()
+    state: SweepState | None = None
+
+    @property
+    def settle(self) -> timedelta:
+        """How long to leave deliveries and queued jobs to themselves: a minute of five."""
+        return self.min_age / 5
+
+
+class Part(Wire):
+    """What became of one part; `actions` are the first things done, or to be done if dry.
+
+    looked    how many things it looked at
+    repaired  how many it put right, or would
+    kept      how many it left alone because their runner works
+    failed    how many it could not put right; `error` says why, or why nothing was looked at
+    skipped   why it did nothing on purpose
+    """
+
+    name: PartName
+    looked: int = 0
+    repaired: int = 0
+    kept: int = 0
+    failed: int = 0
+    error: str = ""
+    skipped: str = ""
+    actions: tuple[str, ...] = ()
+    last_success: datetime | None = None
+
+
+class SweepReport(Wire):
+    """What one run did; result of the workflow, and where the next one begins."""
+
+    at: datetime
+    dry_run: bool = False
+    parts: tuple[Part, ...] = ()
+    state: SweepState = Field(default_factory=SweepState)
