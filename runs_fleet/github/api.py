@@ -8,6 +8,7 @@ import httpx
 
 from runs_fleet.errors import NotThere, RateLimited, Refused, Unavailable
 from runs_fleet.github.auth import AppKey, Installation, InstallationToken
+from runs_fleet.github.budgets import Budget, Budgets
 from runs_fleet.github.calls import Call, limited_bucket, read, verdict
 from runs_fleet.github.gate import Gate, Payer
 from runs_fleet.github.single_flight import SingleFlight
@@ -71,6 +72,7 @@ class GitHubApi:
         self._http = http or http_client()
         self._on_call = on_call
         self._gate = Gate(clock)
+        self._budgets = Budgets(clock)
         self._tokens = SingleFlight[int, InstallationToken](
             self._mint_token, fresh=lambda token: token.fresh(clock())
         )
@@ -99,6 +101,10 @@ class GitHubApi:
         self._gate.enter(None, call.bucket)
         return self._judged(call, self._send(call, self._app.jwt()), None)
 
+    def budget(self, scope: Scope | None) -> Budget | None:
+        """Return what is left of the hour's calls of a scope's installation, or of the App."""
+        return self._budgets.of(self._installation(scope) if scope else None)
+
     def _installation(self, scope: Scope) -> int:
         if scope.installation_id is not None:
             return scope.installation_id
@@ -123,6 +129,7 @@ class GitHubApi:
         return read(InstallationToken, response, call)
 
     def _judged(self, call: Call, response: httpx.Response, payer: Payer) -> httpx.Response:
+        self._budgets.note(payer, response.headers)
         if response.is_success:
             return response
         error = verdict(call, response, now=self.clock())

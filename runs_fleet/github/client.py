@@ -94,7 +94,7 @@ class GitHubClient:
             "labels": _distinct(labels),
             "work_folder": "_work",
         }
-        call = replace(self._at_place(scope, "POST", REGISTER), body=body)
+        call = replace(self.at_place(scope, "POST", REGISTER), body=body)
         try:
             response = self._api.as_installation(scope, call)
         except NotThere as error:
@@ -106,18 +106,23 @@ class GitHubClient:
 
     def find_runner(self, scope: Scope, runner: str) -> Registration | None:
         """Look a registration up by name, whatever its case, or None."""
-        call = replace(self._at_place(scope, "GET", "/actions/runners"), query={"name": runner})
-        runners = (
-            found
-            for response in self._pages(scope, call)
-            for found in read(_Runners, response, call).runners
-            if found.name.lower() == runner.lower()
+        found = (
+            each
+            for page in self.runners(scope, name=runner)
+            for each in page
+            if each.runner.lower() == runner.lower()
         )
-        return next(map(_registration, runners), None)
+        return next(found, None)
+
+    def runners(self, scope: Scope, **query: str) -> Iterator[list[Registration]]:
+        """List the runners of a place; one page for each call."""
+        call = replace(self.at_place(scope, "GET", "/actions/runners"), query=query)
+        for response in self.pages(scope, call):
+            yield [_registration(each) for each in read(_Runners, response, call).runners]
 
     def delete_runner(self, scope: Scope, runner_id: int) -> None:
         """Remove a registration; already gone is a success. Raises RunnerBusy."""
-        call = self._at_place(scope, "DELETE", "/actions/runners/{runner}", runner=runner_id)
+        call = self.at_place(scope, "DELETE", "/actions/runners/{runner}", runner=runner_id)
         try:
             self._api.as_installation(scope, call)
         except NotThere:
@@ -144,7 +149,12 @@ class GitHubClient:
             )
         return None if self._scope_rule == "repo" else scope.org
 
-    def _at_place(self, scope: Scope, method: str, route: str, **where: int) -> Call:
+    def place(self, scope: Scope) -> str:
+        """Name the organization or repository at which runners of this scope register."""
+        return self._org(scope) or scope.repo
+
+    def at_place(self, scope: Scope, method: str, route: str, **where: int) -> Call:
+        """Write a call to where runners of this scope register."""
         if org := self._org(scope):
             return Call(method, f"/orgs/{{org}}{route}", {"org": org, **where})
         return Call(method, f"/repos/{{repo}}{route}", {"repo": scope.repo, **where})
@@ -161,7 +171,7 @@ class GitHubClient:
         call = Call("GET", "/orgs/{org}/actions/runner-groups", {"org": scope.org or ""})
         groups = (
             group
-            for response in self._pages(scope, call)
+            for response in self.pages(scope, call)
             for group in read(_Groups, response, call).runner_groups
         )
         known = []
@@ -171,7 +181,8 @@ class GitHubClient:
             known.append(group.name)
         raise Refused(f"{scope.org} has no runner group {self._group_name!r}; it has {known}")
 
-    def _pages(self, scope: Scope, call: Call) -> Iterator[httpx.Response]:
+    def pages(self, scope: Scope, call: Call) -> Iterator[httpx.Response]:
+        """Call for one page after the other, as they are asked for."""
         # By number rather than by the link itself, whose host may not be the one we may ask.
         for page in range(1, MOST_PAGES + 1):
             query = {**call.query, "per_page": PER_PAGE, "page": page}

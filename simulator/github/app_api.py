@@ -80,14 +80,15 @@ def token(service: GitHubService, call: Call) -> Reply:
 
 
 def deliveries(service: GitHubService, call: Call) -> Reply:
-    """List deliveries of the app's webhook, newest first."""
+    """List deliveries of the app's webhook, or of an organization's, newest first."""
+    hook = "organization" if "org" in call.params else "integration"
     wanted = call.query.get("status")
     if wanted not in (None, "success", "failure"):
         raise Failure(422, "Validation Failed")
     found = (
         (delivery.id, delivery)
         for delivery in service.deliveries.recent()
-        if delivery.hook == "integration" and wanted in (None, _verdict(delivery))
+        if delivery.hook == hook and wanted in (None, _verdict(delivery))
     )
     return listed(call, found, write=_item)
 

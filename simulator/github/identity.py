@@ -17,6 +17,7 @@ FULL = {
     "administration": "write",
     "checks": "write",
     "metadata": "read",
+    "organization_hooks": "write",
     "organization_self_hosted_runners": "write",
     "statuses": "write",
 }

@@ -14,6 +14,8 @@ RUNS = f"{REPO}/actions/runs"
 RUN = f"{RUNS}/{{run_id}}"
 JOB = f"{REPO}/actions/jobs/{{job_id}}"
 HOOKS = "/app/hook/deliveries"
+ORG_HOOKS = f"{ORG}/hooks/{{hook_id}}/deliveries"
+READ_HOOKS, WRITE_HOOKS = ("organization_hooks", "read"), ("organization_hooks", "write")
 
 APP = [
     Operation("GET", "/app", app_api.app, auth="app"),
@@ -27,6 +29,13 @@ APP = [
     Operation("GET", HOOKS, app_api.deliveries, auth="app"),
     Operation("GET", f"{HOOKS}/{{delivery_id}}", app_api.delivery, auth="app"),
     Operation("POST", f"{HOOKS}/{{delivery_id}}/attempts", app_api.redeliver, auth="app"),
+    Operation("GET", ORG_HOOKS, app_api.deliveries, permission=READ_HOOKS),
+    Operation(
+        "POST",
+        f"{ORG_HOOKS}/{{delivery_id}}/attempts",
+        app_api.redeliver,
+        permission=WRITE_HOOKS,
+    ),
     Operation("GET", "/rate_limit", app_api.rate_limit, auth="any"),
 ]
 JOBS = [

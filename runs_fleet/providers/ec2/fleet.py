@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 
 RUNNER_TAG = f"{names.PREFIX}:runner"
 TOKEN_TAG = f"{names.PREFIX}:token"
+REPO_TAG = f"{names.PREFIX}:repo"
+MANAGED_TAG = f"{names.PREFIX}:managed"
 # https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/fleet-quotas.html
 MOST_OVERRIDES = 300
 LONGEST_TAG = 256
@@ -107,8 +109,8 @@ def tags(order: MachineOrder) -> list[dict[str, str]]:
         f"{names.PREFIX}:job-id": str(order.job_id),
         f"{names.PREFIX}:attempt": str(order.attempt),
         f"{names.PREFIX}:workflow-id": names.lifecycle(order.job_id),
-        f"{names.PREFIX}:repo": order.repo[:LONGEST_TAG],
-        f"{names.PREFIX}:managed": "true",
+        REPO_TAG: order.repo[:LONGEST_TAG],
+        MANAGED_TAG: "true",
     }
     return [{"Key": key, "Value": value} for key, value in facts.items()]
 

@@ -1,0 +1,86 @@
+"""All that the fleet has in an account: machines by their tags, configs by their path."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from runs_fleet.aws.errors import code_of, translate, translated
+from runs_fleet.census import HeldConfig, OwnedMachine
+from runs_fleet.providers.ec2.fleet import MANAGED_TAG, REPO_TAG, RUNNER_TAG
+from runs_fleet.providers.ec2.provider import NOT_FOUND
+
+if TYPE_CHECKING:
+    from types_boto3_ec2.client import EC2Client
+    from types_boto3_ec2.type_defs import FilterTypeDef, InstanceTypeDef
+    from types_boto3_ssm.client import SSMClient
+    from types_boto3_ssm.type_defs import ParameterStringFilterTypeDef
+
+NOT_ENDED = ("pending", "running", "stopping", "stopped")
+MACHINE_ID = re.compile(r"i-[0-9a-f]+")
+# https://docs.aws.amazon.com/systems-manager/latest/APIReference/API_DescribeParameters.html
+MOST_PARAMETERS = 50
+
+
+class Ec2Inventory:
+    """The Inventory port. Parameters are listed by their metadata: no value is ever read."""
+
+    def __init__(self, ec2: EC2Client, ssm: SSMClient, prefix: str) -> None:
+        self._ec2, self._ssm = ec2, ssm
+        self._prefix = prefix.rstrip("/")
+
+    def machines(self) -> list[OwnedMachine]:
+        """List the machines with our tags that have not ended."""
+        filters: list[FilterTypeDef] = [
+            {"Name": f"tag:{MANAGED_TAG}", "Values": ["true"]},
+            {"Name": "instance-state-name", "Values": list(NOT_ENDED)},
+        ]
+        with translated("list machines"):
+            pages = self._ec2.get_paginator("describe_instances").paginate(Filters=filters)
+            return [
+                _owned(each)
+                for page in pages
+                for reservation in page["Reservations"]
+                for each in reservation["Instances"]
+            ]
+
+    def configs(self) -> list[HeldConfig]:
+        """List the configs that wait for their machines, without reading them."""
+        below: ParameterStringFilterTypeDef = {
+            "Key": "Path",
+            "Option": "OneLevel",
+            "Values": [self._prefix],
+        }
+        pages = self._ssm.get_paginator("describe_parameters").paginate(
+            ParameterFilters=[below], PaginationConfig={"PageSize": MOST_PARAMETERS}
+        )
+        with translated("list configs"):
+            return [
+                HeldConfig(machine_id=machine_id, written_at=each["LastModifiedDate"])
+                for page in pages
+                for each in page["Parameters"]
+                if MACHINE_ID.fullmatch(machine_id := self._machine_of(each["Name"]))
+            ]
+
+    def terminate(self, machine_id: str) -> None:
+        """Terminate this one machine and no other; already gone is a success."""
+        try:
+            self._ec2.terminate_instances(InstanceIds=[machine_id])
+        except (ClientError, BotoCoreError) as error:
+            if code_of(error) != NOT_FOUND:
+                raise translate(error, f"terminate {machine_id}") from error
+
+    def _machine_of(self, name: str) -> str:
+        return name.removeprefix(f"{self._prefix}/")
+
+
+def _owned(raw: InstanceTypeDef) -> OwnedMachine:
+    tags = {each.get("Key", ""): each.get("Value", "") for each in raw.get("Tags", [])}
+    return OwnedMachine(
+        machine_id=raw["InstanceId"],
+        runner=tags.get(RUNNER_TAG, ""),
+        repo=tags.get(REPO_TAG, ""),
+        launched_at=raw["LaunchTime"],
+    )

@@ -1,0 +1,148 @@
+"""All that the fleet has in an account, from an AWS with real manners."""
+
+import itertools
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from runs_fleet.aws.clients import Clients
+from runs_fleet.errors import RateLimited, Unavailable
+from runs_fleet.models import MachineOrder
+from runs_fleet.ports import Inventory, RunnerConfig
+from runs_fleet.providers.ec2.inventory import Ec2Inventory
+from runs_fleet.providers.ec2.provider import Ec2Provider
+from runs_fleet.providers.ec2.site import Site
+from runs_fleet.providers.ec2.ssm import SsmConfigStore
+from simulator.aws.client import AwsWorld
+from simulator.aws.models import Fault, Setup, Throttle
+from tests.ec2.orders import order
+
+SOON = timedelta(minutes=1)
+PREFIXES = (f"/sweep/prefix-{number}" for number in itertools.count(1))
+
+
+@pytest.fixture
+def calm(aws_server: AwsWorld) -> Iterator[AwsWorld]:
+    yield aws_server
+    aws_server.calm()
+
+
+@pytest.fixture(scope="session")
+def setup(aws_server: AwsWorld) -> Setup:
+    return aws_server.set_up()
+
+
+@pytest.fixture
+def prefix() -> str:
+    return next(PREFIXES)
+
+
+@pytest.fixture
+def inventory(account: Clients, prefix: str, calm: AwsWorld) -> Ec2Inventory:
+    return Ec2Inventory(account.ec2, account.ssm, prefix)
+
+
+@pytest.fixture
+def configs(account: Clients, prefix: str) -> SsmConfigStore:
+    return SsmConfigStore(account.ssm, prefix)
+
+
+@pytest.fixture
+def provider(account: Clients, setup: Setup) -> Ec2Provider:
+    templates = {"arm64": setup.launch_template_arm64}
+    return Ec2Provider(account.ec2, Site(templates=templates, subnets=setup.subnets))  # type: ignore[arg-type]
+
+
+def secret_of(wanted: MachineOrder) -> RunnerConfig:
+    return RunnerConfig(
+        runner=wanted.runner, jit_config="x" * 300, report_key="k", reports="https://q",
+        idle_limit=1, max_runtime=1,
+    )  # fmt: skip
+
+
+def test_the_adapter_is_the_port(inventory: Ec2Inventory) -> None:
+    port: Inventory = inventory
+    assert port is inventory
+
+
+def test_a_machine_is_listed_with_its_owner(inventory: Ec2Inventory, provider: Ec2Provider) -> None:
+    wanted = order(repo="acme/app")
+    made = provider.create(wanted)
+    [found] = [each for each in inventory.machines() if each.machine_id == made.machine_id]
+    assert (found.runner, found.repo) == (wanted.runner, "acme/app")
+    assert abs(datetime.now(UTC) - found.launched_at) < SOON
+
+
+def test_a_machine_that_was_terminated_is_listed_no_more(
+    inventory: Ec2Inventory, provider: Ec2Provider
+) -> None:
+    made = provider.create(order())
+    inventory.terminate(made.machine_id)
+    assert made.machine_id not in {each.machine_id for each in inventory.machines()}
+    inventory.terminate(made.machine_id)
+
+
+def test_terminating_one_machine_spares_its_twin(
+    inventory: Ec2Inventory, provider: Ec2Provider
+) -> None:
+    wanted = order()
+    made = provider.create(wanted)
+    twin = provider.create(wanted.model_copy(update={"token": f"{wanted.token}-twin"}))
+    inventory.terminate(made.machine_id)
+    alive = {each.machine_id: each.runner for each in inventory.machines()}
+    assert alive[twin.machine_id] == wanted.runner
+
+
+def test_a_machine_that_never_was_is_gone(inventory: Ec2Inventory) -> None:
+    inventory.terminate("i-0123456789abcdef0")
+
+
+def test_a_machine_without_our_tags_is_nobodys_business(
+    inventory: Ec2Inventory, account: Clients, setup: Setup
+) -> None:
+    template = {"LaunchTemplateId": setup.launch_template_amd64, "Version": "$Default"}
+    place = {"InstanceType": "c7i.large", "SubnetId": setup.subnets[0]}
+    config: Any = {"LaunchTemplateSpecification": template, "Overrides": [place]}
+    made = account.ec2.create_fleet(
+        Type="instant",
+        LaunchTemplateConfigs=[config],
+        TargetCapacitySpecification={"TotalTargetCapacity": 1},
+    )
+    foreign = made["Instances"][0]["InstanceIds"][0]
+    assert foreign not in {each.machine_id for each in inventory.machines()}
+
+
+def test_configs_are_listed_unread(
+    inventory: Ec2Inventory, configs: SsmConfigStore, aws_server: AwsWorld, prefix: str
+) -> None:
+    ids = [f"i-{number:017x}" for number in range(60)]
+    for machine_id in ids:
+        configs.store(machine_id, secret_of(order()))
+    held = inventory.configs()
+    assert [each.machine_id for each in held] == ids
+    assert abs(datetime.now(UTC) - held[0].written_at) < SOON
+    assert aws_server.books().parameters[f"{prefix}/{ids[0]}"].read == 0
+
+
+def test_what_is_no_machines_is_left_alone(
+    inventory: Ec2Inventory, account: Clients, prefix: str
+) -> None:
+    account.ssm.put_parameter(Name=f"{prefix}/notes", Value="ours?", Type="String")
+    account.ssm.put_parameter(Name=f"{prefix}/deeper/i-0abc", Value="ours?", Type="String")
+    assert inventory.configs() == []
+
+
+@pytest.mark.parametrize("look", [Ec2Inventory.machines, Ec2Inventory.configs])
+def test_an_error_is_no_empty_list(inventory: Ec2Inventory, calm: AwsWorld, look: object) -> None:
+    calm.fault(Fault(action="DescribeInstances", kind="error"))
+    calm.fault(Fault(action="DescribeParameters", kind="error"))
+    with pytest.raises(Unavailable):
+        look(inventory)  # type: ignore[operator]
+
+
+def test_a_throttled_list_says_so(inventory: Ec2Inventory, calm: AwsWorld) -> None:
+    calm.throttle(Throttle(action="DescribeInstances", burst=0, refill=0.0))
+    with pytest.raises(RateLimited):
+        inventory.machines()
