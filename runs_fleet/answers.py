@@ -98,3 +98,11 @@ def _give_up(ledger: Ledger, answer: Failure) -> None:
     """A refusal ends the demand only while the job depends on us: it may run elsewhere."""
     if ledger.demand.phase == "queued":
         close(ledger, "gave_up", answer.words)
+
+
+def rerun(ledger: Ledger, answer: Failure | None) -> None:
+    """Take in whether GitHub runs the job once more."""
+    if answer is None:
+        ledger.rerun = "requested"
+    else:
+        ledger.rerun, ledger.reason = "refused", answer.words

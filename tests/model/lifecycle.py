@@ -224,8 +224,7 @@ class Lifecycle:
         self.ledger.rerun = "asked"
         call = self._call(lambda: self.outside.rerun(self.ledger), options.RERUN)
         yield from self._settled(call)
-        failed = isinstance(call.answer, answers.Failure)
-        self.ledger.rerun = "refused" if failed else "requested"
+        answers.rerun(self.ledger, call.answer)
 
     def tell(self) -> str:
         """The page of the job, as an operator would read it."""
