@@ -15,7 +15,8 @@ from tests.agent import scripts
 RUNNER = f"runs-fleet-{JOB_ID}-1"
 SECRETS = (JIT_CONFIG, TOKEN, REPORT_SECRET, WEBHOOK_SECRET)
 ENV = "env > env.txt\n"
-SECONDS_TO_STOP = 8
+# A worker may have to wait for the end of a long poll.
+SECONDS_TO_STOP = 15
 
 
 @pytest.fixture

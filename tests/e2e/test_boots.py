@@ -20,10 +20,11 @@ def impatient(fleet: Fleet) -> Iterator[Fleet]:
     """The fleet with a second API, whose jobs wait four seconds for a machine to boot."""
     port = free_port()
     told = {"RUNS_FLEET_PORT": str(port), "RUNS_FLEET_BOOT_TIMEOUT": "4s"}
+    place = {**fleet.world.env(), **fleet.aws.env(app="impatient")}
     with (fleet.world.home / "impatient.log").open("ab") as log:
         api = subprocess.Popen(
             [sys.executable, "-m", "runs_fleet", "api"],
-            env={"PATH": os.environ["PATH"], **fleet.world.env(), **told},
+            env={"PATH": os.environ["PATH"], **place, **told},
             stdout=log,
             stderr=log,
         )
