@@ -23,7 +23,9 @@ class Options(TypedDict):
     cancellation_type: ActivityCancellationType
 
 
-def _options(*, call: int, patience: int, pause: int) -> Options:
+def _options(
+    *, call: int, patience: int, pause: int, tries: int = 0, final: list[str] = VERDICTS
+) -> Options:
     return {
         "start_to_close_timeout": timedelta(seconds=call),
         "schedule_to_close_timeout": timedelta(seconds=patience),
@@ -31,7 +33,8 @@ def _options(*, call: int, patience: int, pause: int) -> Options:
             initial_interval=timedelta(milliseconds=500),
             backoff_coefficient=2,
             maximum_interval=timedelta(seconds=pause),
-            non_retryable_error_types=VERDICTS,
+            maximum_attempts=tries,
+            non_retryable_error_types=final,
         ),
         # A call that is out cannot be taken back: wait to learn whether it took effect.
         "cancellation_type": ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
@@ -44,3 +47,12 @@ REGISTER = _options(call=20, patience=600, pause=30)
 RELEASE = _options(call=25, patience=75, pause=10)
 ASK = _options(call=10, patience=20, pause=5)
 RERUN = _options(call=10, patience=6 * 3600, pause=60)
+# A sweep has another one after it: what does not work by the second try is left to that.
+LAST = [*VERDICTS, "RateLimited", "RunnerBusy"]
+LOOK = _options(call=60, patience=150, pause=5, tries=2, final=LAST)
+REPAIR = _options(call=25, patience=60, pause=5, tries=2, final=LAST)
+# A sweep that hangs must not keep the next one from starting; nothing of it needs tidying up.
+SWEEP_LIMIT = timedelta(minutes=10)
+SWEEP_CATCHUP = timedelta(minutes=1)
+# Jobs come first; 3 is what they have.
+SWEEP_PRIORITY = 5

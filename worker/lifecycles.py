@@ -1,0 +1,129 @@
+"""Lifecycles as a sweep sees them: the search for the many, a look at the workflow to be sure."""
+
+import asyncio
+import re
+from collections.abc import AsyncIterator, Collection, Iterator
+from contextlib import contextmanager
+from datetime import datetime, timedelta
+
+from temporalio.client import (
+    Client,
+    WorkflowExecution,
+    WorkflowExecutionStatus,
+    WorkflowQueryFailedError,
+)
+from temporalio.service import RPCError, RPCStatusCode
+
+from runs_fleet import names
+from runs_fleet.census import OwnerState, Roll, RollCall
+from runs_fleet.errors import Unavailable
+from runs_fleet.models import JobOutcome, MachineEvent, Scope
+from workflows import attributes
+from workflows.runner_lifecycle import RunnerLifecycle
+
+CALL_LIMIT = timedelta(seconds=10)
+# What one sweep takes in; whoever is not listed is looked at one by one.
+MOST_OPEN = 2000
+MOST_RECENT = 1000
+AT_ONCE = 8
+SCOPE = "scope"
+ID = re.compile(r"job-([0-9]+)")
+OURS = 'WorkflowType="RunnerLifecycle"'
+
+
+class TemporalLifecycles:
+    """The Lifecycles port."""
+
+    def __init__(self, temporal: Client) -> None:
+        self._temporal = temporal
+
+    async def roll(self, call: RollCall) -> Roll:
+        """List the open ones, and the scopes of those begun lately, as the search shows them."""
+        mode = f'{OURS} AND {attributes.MODE.name}="{call.mode}"'
+        machines, settled = dict[int, str](), list[int]()
+        async for found in self._list(f'{mode} AND ExecutionStatus="Running"', MOST_OPEN):
+            if (job_id := _job(found.id)) is not None:
+                machines[job_id] = found.typed_search_attributes.get(attributes.MACHINE) or ""
+                if found.typed_search_attributes.get(attributes.CONCLUSION) == "success":
+                    settled.append(job_id)
+        scopes = await self._scopes(f'{mode} AND StartTime >= "{_spelled(call.since)}"')
+        return Roll(machines=machines, settled=tuple(settled), scopes=tuple(scopes.values()))
+
+    async def states(self, job_ids: Collection[int]) -> dict[int, OwnerState]:
+        """Tell for sure which are open, some at a time."""
+        turn = asyncio.Semaphore(AT_ONCE)
+
+        async def one(job_id: int) -> OwnerState:
+            async with turn:
+                return await self._state(job_id)
+
+        wanted = list(job_ids)
+        return dict(zip(wanted, await asyncio.gather(*map(one, wanted)), strict=True))
+
+    async def progress(self, job_id: int) -> JobOutcome | None:
+        """Ask one what happened so far; None when it is not open."""
+        handle = self._temporal.get_workflow_handle(names.lifecycle(job_id))
+        with _translated():
+            try:
+                if await self._state(job_id) != "open":
+                    return None
+                return await handle.query(RunnerLifecycle.progress, rpc_timeout=CALL_LIMIT)
+            except WorkflowQueryFailedError as error:
+                raise Unavailable(f"lifecycle of job {job_id} does not answer: {error}") from error
+
+    async def tell(self, job_id: int, event: MachineEvent) -> bool:
+        """Tell one what became of its machine; false when it is not open."""
+        handle = self._temporal.get_workflow_handle(names.lifecycle(job_id))
+        with _translated():
+            try:
+                await handle.signal(RunnerLifecycle.machine_event, event, rpc_timeout=CALL_LIMIT)
+            except RPCError as error:
+                if error.status is RPCStatusCode.NOT_FOUND:
+                    return False
+                raise
+        return True
+
+    async def _state(self, job_id: int) -> OwnerState:
+        handle = self._temporal.get_workflow_handle(names.lifecycle(job_id))
+        with _translated():
+            try:
+                found = await handle.describe(rpc_timeout=CALL_LIMIT)
+            except RPCError as error:
+                if error.status is RPCStatusCode.NOT_FOUND:
+                    return "absent"
+                raise
+        return "open" if found.status is WorkflowExecutionStatus.RUNNING else "closed"
+
+    async def _scopes(self, query: str) -> dict[str, Scope]:
+        scopes: dict[str, Scope] = {}
+        async for found in self._list(query, MOST_RECENT):
+            repo = found.typed_search_attributes.get(attributes.REPO)
+            if repo and repo not in scopes:
+                # The intake notes the scope in the memo, so that GitHub need not be asked for it.
+                scopes[repo] = await found.memo_value(SCOPE, Scope(repo=repo), type_hint=Scope)
+        return scopes
+
+    async def _list(self, query: str, most: int) -> AsyncIterator[WorkflowExecution]:
+        with _translated():
+            async for found in self._temporal.list_workflows(
+                query, limit=most, rpc_timeout=CALL_LIMIT
+            ):
+                yield found
+
+
+def _job(workflow_id: str) -> int | None:
+    match = ID.fullmatch(workflow_id)
+    return int(match[1]) if match else None
+
+
+def _spelled(moment: datetime) -> str:
+    return moment.isoformat(timespec="seconds")
+
+
+@contextmanager
+def _translated() -> Iterator[None]:
+    """Whatever Temporal does not answer is unknown, and unknown is never acted upon."""
+    try:
+        yield
+    except RPCError as error:
+        raise Unavailable(f"Temporal answered {error.status.name}: {error.message}") from error
