@@ -13,7 +13,7 @@ LOOKS_FOR_UNSEEN = 2
 # A mint whose answer got lost is only tried again after its time limit.
 MINTED_AT_ONCE = timedelta(seconds=10)
 # GitHub's REST API may not know yet of a job that its webhook has told of.
-SETTLING = timedelta(minutes=1)
+LOOKS_FOR_UNKNOWN = 4
 
 
 class Failure(NamedTuple):
@@ -83,8 +83,13 @@ def asked(ledger: Ledger, answer: JobEvent | Failure, now: datetime) -> None:
     if isinstance(answer, JobEvent):
         ledger.note_github(answer, now)
         ledger.answered_at = now
-    elif answer.kind == "NotThere" and now >= ledger.request.queued_at + SETTLING:
+    elif answer.kind == "NotThere" and now >= _settled_at(ledger):
         close(ledger, "vanished", answer.words)
+
+
+def _settled_at(ledger: Ledger) -> datetime:
+    """When GitHub must know of a job, if there is one: a minute after its delivery."""
+    return ledger.begun_at + LOOKS_FOR_UNKNOWN * ledger.request.policy.busy_look
 
 
 def close(ledger: Ledger, state: str, reason: str) -> None:

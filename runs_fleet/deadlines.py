@@ -68,8 +68,11 @@ def _patient_look(ledger: Ledger, runner: Runner) -> datetime:
 
 
 def give_up_at(ledger: Ledger) -> datetime:
-    """When a job has waited as long as it may; GitHub itself fails it after a day."""
-    return ledger.request.queued_at + ledger.request.policy.max_wait
+    """When a job has waited as long as it may; GitHub itself fails it after a day.
+
+    From the delivery on: what came late is asked about first, and GitHub knows whether it is over.
+    """
+    return ledger.begun_at + ledger.request.policy.max_wait
 
 
 def overdue_at(ledger: Ledger) -> datetime:

@@ -6,6 +6,8 @@ from typing import Any, NamedTuple
 from temporalio import workflow
 from temporalio.exceptions import ActivityError, ApplicationError
 
+from runs_fleet.answers import Failure
+
 Handle = workflow.ActivityHandle[Any]
 
 
@@ -15,6 +17,11 @@ class Answer(NamedTuple):
     value: Any
     kind: str = ""
     words: str = ""
+
+    @property
+    def told(self) -> Any:
+        """The value, or the verdict as the core knows it."""
+        return Failure(self.kind, self.words) if self.kind else self.value
 
 
 def answer(handle: Handle) -> Answer:

@@ -9,7 +9,7 @@ from temporalio import workflow
 with workflow.unsafe.imports_passed_through():
     from activities.jobs import JobActivities
     from activities.runners import RunnerActivities
-    from runs_fleet import decisions, story
+    from runs_fleet import answers, decisions, story
     from runs_fleet.ledger import Ledger, Runner
     from runs_fleet.models import (
         JobEvent,
@@ -34,7 +34,7 @@ class RunnerLifecycle:
         self._ledger = Ledger(request, begun_at=workflow.now())
         self._stirred = False
         self._alarms: dict[datetime, asyncio.Task[None]] = {}
-        self._mint: tuple[Runner, Handle] | None = None
+        self._mints: dict[int, tuple[Runner, Handle]] = {}
         self._shown = attributes.shown_at_start(request)
 
     @workflow.run
@@ -104,7 +104,7 @@ class RunnerLifecycle:
     def _end(self, state: str, reason: str) -> None:
         """Close the demand without GitHub's word."""
         workflow.logger.info("demand over", extra={"state": state, "reason": reason})
-        self._ledger.over, self._ledger.reason = state, reason
+        answers.close(self._ledger, state, reason)
 
     def _show(self) -> None:
         """Keep the job's page current, and the list where something changed that it shows."""
@@ -130,11 +130,14 @@ class RunnerLifecycle:
         self._note_minted()
 
     def _called(self) -> bool:
-        minted = self._mint is not None and self._mint[1].done()
+        minted = any(minting.done() for _, minting in self._mints.values())
         return self._stirred or minted or any(alarm.done() for alarm in self._alarms.values())
 
     async def _settled(
-        self, handle: Handle, *, unneeded: Callable[[], bool] = lambda: False
+        self,
+        call: Handle,
+        *,
+        unneeded: Callable[[], bool] = lambda: False,
     ) -> None:
         """Wait for a call that cannot be taken back.
 
@@ -142,11 +145,11 @@ class RunnerLifecycle:
         to learn whether it did.
         """
         try:
-            await workflow.wait_condition(lambda: handle.done() or unneeded())
+            await workflow.wait_condition(lambda: call.done() or unneeded())
         finally:
-            if not handle.done():
-                handle.cancel()
-                await workflow.wait([handle])
+            if not call.done():
+                call.cancel()
+                await workflow.wait([call])
 
     async def _create(self, step: decisions.Create) -> None:
         """Order a machine, for a new attempt or by the next rung of the present one."""
@@ -163,29 +166,13 @@ class RunnerLifecycle:
         try:
             await self._settled(creating, unneeded=lambda: ledger.demand.phase != "queued")
         finally:
-            self._note_created(runner, creating)
-
-    def _note_created(self, runner: Runner, creating: Handle) -> None:
-        """Take in how an order ended; only an answer ends the doubt whether a machine exists."""
-        now, (machine, kind, words) = workflow.now(), answer(creating)
-        if not kind:
-            self._ledger.note_machine_made(runner, machine, now)
+            answers.created(ledger, runner, answer(creating).told, workflow.now())
+        if answers.wants_registration(ledger, runner):
             self._begin_mint(runner)
-        elif kind == "NoCapacity":
-            runner.detail, runner.doubtful = words, False
-            self._ledger.note_full(now, rungs=len(decisions.rungs_of(self._ledger)))
-        elif kind == "Refused":
-            runner.detail, runner.doubtful = words, False
-            runner.drop("refused", now)
-            self._end("gave_up", words)
-        else:
-            runner.detail = words
-            runner.drop("not_created", now)
 
     def _begin_mint(self, runner: Runner) -> None:
         """Register the runner while its machine boots."""
-        if self._ledger.done or runner.machine is None:
-            return
+        assert runner.machine is not None, "only a runner with a machine is registered"
         runner.registering = True
         minting = workflow.start_activity_method(
             RunnerActivities.register_runner,
@@ -193,27 +180,19 @@ class RunnerLifecycle:
             summary=f"{runner.name} on {runner.machine.machine_id}",
             **options.REGISTER,
         )
-        self._mint = (runner, minting)
+        self._mints[runner.attempt] = (runner, minting)
 
     def _note_minted(self) -> None:
-        """Take in how a mint ended, if it has."""
-        if self._mint is None or not self._mint[1].done():
-            return
-        (runner, minting), self._mint = self._mint, None
-        registration, kind, words = answer(minting)
-        if not kind:
-            runner.runner_id = registration.runner_id
-            return
-        runner.detail = words
-        runner.ended, runner.ended_at = "not_registered", workflow.now()
-        if kind == "Refused":
-            self._end("gave_up", words)
+        """Take in how mints ended, if any has."""
+        for attempt, (runner, minting) in list(self._mints.items()):
+            if minting.done():
+                del self._mints[attempt]
+                answers.registered(self._ledger, runner, answer(minting).told, workflow.now())
 
     async def _release(self, runner: Runner, *, force: bool) -> None:
         """Remove a runner by the guarded order; one that works is kept, and looked at again."""
-        if self._mint is not None and self._mint[0] is runner:
-            self._mint[1].cancel()
-            await workflow.wait([self._mint[1]])
+        if runner.attempt in self._mints:
+            await self._settled(self._mints[runner.attempt][1], unneeded=lambda: True)
             self._note_minted()
         if runner.machine is None and not runner.doubtful:
             runner.gone_at = workflow.now()
@@ -227,46 +206,27 @@ class RunnerLifecycle:
         try:
             await self._settled(releasing)
         finally:
-            self._note_released(runner, releasing)
-
-    def _note_released(self, runner: Runner, releasing: Handle) -> None:
-        """Take in how a removal went; no answer means: still there."""
-        now, (result, kind, words) = workflow.now(), answer(releasing)
-        runner.detail = words or runner.detail
-        may_show_late = runner.doubtful and runner.looks == 0
-        if kind or result.busy or (may_show_late and not result.machine_seen):
-            self._ledger.note_kept(runner, now, busy=not kind and result.busy)
-        else:
-            runner.gone_at = now
+            answers.released(self._ledger, runner, answer(releasing).told, workflow.now())
 
     async def _ask(self) -> None:
         """Ask GitHub what became of the job; no answer leaves everything as it is."""
-        ledger = self._ledger
-        ledger.asks += 1
         asking = workflow.start_activity_method(
             JobActivities.look_up_job,
-            orders.lookup(ledger),
+            orders.lookup(self._ledger),
             summary="what became of the job?",
             **options.ASK,
         )
         await self._settled(asking)
-        ledger.asked_at = workflow.now()
-        event, kind, words = answer(asking)
-        if not kind:
-            ledger.note_github(event, workflow.now())
-        elif kind == "NotThere":
-            self._end("vanished", words)
+        answers.asked(self._ledger, answer(asking).told, workflow.now())
 
     async def _rerun(self) -> None:
         """Have a job run again whose machine was lost."""
-        ledger = self._ledger
-        ledger.rerun = "asked"
+        self._ledger.rerun = "asked"
         asking = workflow.start_activity_method(
             JobActivities.rerun_job,
-            orders.lookup(ledger),
+            orders.lookup(self._ledger),
             summary="the machine was lost: run the job once more",
             **options.RERUN,
         )
         await self._settled(asking)
-        _, kind, words = answer(asking)
-        ledger.rerun, ledger.reason = ("refused", words) if kind else ("requested", "")
+        answers.rerun(self._ledger, answer(asking).told)

@@ -123,7 +123,8 @@ async def gave_up_on_a_refused_order(stage: Stage) -> Job:
 
 
 async def gave_up_waiting(stage: Stage) -> Job:
-    return await stage.start(queued_at=datetime.now(UTC) - timedelta(hours=21))
+    stage.provider.full = {Market.SPOT, Market.ON_DEMAND}
+    return await stage.start(policy=QUICK.model_copy(update={"max_wait": timedelta(seconds=1)}))
 
 
 async def released_by_operator(stage: Stage) -> Job:
@@ -162,7 +163,9 @@ async def timed_out(stage: Stage) -> Job:
 
 async def vanished(stage: Stage) -> Job:
     stage.github.all_forgotten = True
-    return await stage.start(queued_at=datetime.now(UTC) - timedelta(hours=1))
+    hasty = QUICK.model_copy(update={"boot_timeout": timedelta(milliseconds=600)})
+    late = datetime.now(UTC) - timedelta(hours=1)
+    return await stage.start(policy=hasty, queued_at=late)
 
 
 ENDS: dict[Scenario, str] = {
