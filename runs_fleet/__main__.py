@@ -99,6 +99,22 @@ def worker() -> None:
 
 
 @app.command()
+def sweep(
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Show what it would do, and do nothing.")
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """Put right now what no lifecycle takes care of, and show what was done.
+
+    Exit status: 0 all parts went well, 1 some did not, 2 there was no sweep.
+    """
+    from worker.broom import main as run
+
+    raise typer.Exit(run(dry_run=dry_run, as_json=as_json))
+
+
+@app.command()
 def demo(
     jobs: Annotated[int, typer.Option(min=1, help="How many jobs to send.")] = 20,
     as_json: Json = False,

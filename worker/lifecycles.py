@@ -39,7 +39,8 @@ class TemporalLifecycles:
 
     async def roll(self, call: RollCall) -> Roll:
         """List the open ones, and the scopes of those begun lately, as the search shows them."""
-        mode = f'{OURS} AND {attributes.MODE.name}="{call.mode}"'
+        # Quoted, because MODE is also a word of SQL.
+        mode = f'{OURS} AND `{attributes.MODE.name}`="{call.mode}"'
         machines, settled = dict[int, str](), list[int]()
         async for found in self._list(f'{mode} AND ExecutionStatus="Running"', MOST_OPEN):
             if (job_id := _job(found.id)) is not None:
