@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from pydantic import BaseModel
 
 from runs_fleet import names
-from simulator.accounts import orphans
+from simulator.accounts import Orphans, orphans
 from simulator.burst import SHAPES
 from simulator.github.books import DeliveryRecord
 from simulator.github.plans import JobPlan, RunPlan
@@ -47,27 +47,24 @@ def send_at(world: World, rate: float, count: int, *, seconds: float = 1.0) -> l
     return sent
 
 
-def until(holds: Callable[[], bool], *, patience: float, what: str) -> None:
-    """Wait until something holds. Raises TimeoutError."""
+def until(lacking: Callable[[], object], *, patience: float) -> None:
+    """Wait until nothing is lacking. Raises TimeoutError, which names what is."""
     deadline = time.monotonic() + patience
-    while not holds():
+    while lack := lacking():
         if time.monotonic() > deadline:
-            raise TimeoutError(f"{what}: not within {patience:g} s")
+            raise TimeoutError(f"after {patience:g} s there is still {lack!r}")
         time.sleep(LOOK)
 
 
 def ordered(world: World, jobs: Sequence[int], *, patience: float = 120) -> None:
     """Wait until a machine was asked for on behalf of every job, and GitHub knows all answers."""
-    until(
-        lambda: first_orders(world).keys() >= set(jobs) and not pending(world),
-        patience=patience,
-        what="CreateFleet for every job",
-    )
+    until(lambda: set(jobs) - first_orders(world).keys(), patience=patience)
+    until(lambda: pending(world), patience=patience)
 
 
 def registered(world: World, jobs: Sequence[int], *, patience: float = 120) -> None:
     """Wait until a runner was registered for every job."""
-    until(lambda: _registered(world) >= set(jobs), patience=patience, what="a runner for every job")
+    until(lambda: set(jobs) - _registered(world), patience=patience)
 
 
 def pending(world: World) -> int:
@@ -108,13 +105,14 @@ def cancel(world: World, jobs: Sequence[int], *, patience: float = 180) -> None:
 
 def released(world: World, *, patience: float = 180) -> None:
     """Wait until every lifecycle is over and no machine, registration or parameter is left."""
-    until(lambda: not left(world), patience=patience, what="everything released")
-    until(lambda: not open_lifecycles(world), patience=patience, what="all lifecycles over")
+    until(lambda: left(world), patience=patience)
+    until(lambda: open_lifecycles(world), patience=patience)
 
 
-def left(world: World) -> int:
-    """Count what still exists."""
-    return orphans(world, world.github.books(deliveries=False), world.aws.machines()).total
+def left(world: World) -> Orphans | None:
+    """Count what still exists, if anything does."""
+    found = orphans(world, world.github.books(deliveries=False), world.aws.machines())
+    return found if found.total else None
 
 
 def open_lifecycles(world: World) -> int:
