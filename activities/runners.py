@@ -1,10 +1,12 @@
 """Makes a runner's machine, registers the runner, and takes both away."""
 
+from contextlib import suppress
+
 from temporalio import activity
 
 from activities.verdicts import verdicts
 from runs_fleet import reports
-from runs_fleet.errors import NameTaken, RunnerBusy
+from runs_fleet.errors import NameTaken, Refused, RunnerBusy
 from runs_fleet.models import (
     Machine,
     MachineOrder,
@@ -55,15 +57,26 @@ class RunnerActivities:
     def release_runner(self, request: ReleaseRequest) -> ReleaseResult:
         """Remove the registration, and only when nobody can give it a job, the machine."""
         with verdicts():
+            if request.force:
+                return self._forced(request)
             try:
                 self._unregister(request)
             except RunnerBusy:
-                if not request.force:
-                    return ReleaseResult(busy=True)
-            if request.machine_id and request.registered and not request.config_read:
-                self._configs.delete(request.machine_id)
-            seen = self._provider.terminate(request.runner, request.machine_id)
-            return ReleaseResult(machine_seen=seen)
+                return ReleaseResult(busy=True)
+            return self._removed(request)
+
+    def _forced(self, request: ReleaseRequest) -> ReleaseResult:
+        """Take the machine first: it must not wait for GitHub, which ends busy ones."""
+        result = self._removed(request)
+        with suppress(RunnerBusy, Refused):
+            self._unregister(request)
+        return result
+
+    def _removed(self, request: ReleaseRequest) -> ReleaseResult:
+        seen = self._provider.terminate(request.runner, request.machine_id)
+        if request.machine_id and request.registered and not request.config_read:
+            self._configs.delete(request.machine_id)
+        return ReleaseResult(machine_seen=seen)
 
     def _found_or_minted_again(self, request: RegistrationRequest) -> Registration:
         """Mend a mint whose answer was lost: keep it if it was handed over, else replace it."""
