@@ -106,7 +106,8 @@ async def _start(client: Client, request: JobRequest, *, early: JobEvent | None)
                 search_attributes=attributes.at_start(request),
                 static_summary=requests.summary(request),
                 static_details=requests.details(request),
-                memo={"delivery": request.delivery},
+                # The sweep needs to know where jobs came from without asking GitHub.
+                memo={"delivery": request.delivery, "scope": request.scope},
                 priority=Priority(fairness_key=request.scope.repo.partition("/")[0][:64]),
                 rpc_timeout=CALL_LIMIT,
                 **signal,

@@ -23,9 +23,10 @@ from temporalio.worker import PollerBehaviorAutoscaling, UnsandboxedWorkflowRunn
 from runs_fleet import logs
 from runs_fleet.errors import FleetError, Refused
 from runs_fleet.settings import BadSettings, Ec2Settings, load_worker
-from worker import wiring
+from worker import schedules, wiring
 from workflows import attributes
 from workflows.runner_lifecycle import RunnerLifecycle
+from workflows.sweep import Sweep
 
 DEFAULT_ADDRESS = "localhost:7233"
 FIRST_WAIT, LONGEST_WAIT = 0.5, 5.0
@@ -116,11 +117,13 @@ async def _work(client: Client, wired: wiring.Wired, *, threads: int, stop: asyn
     """Serve the task queue and relay messages; a relay that breaks ends the process."""
     with ThreadPoolExecutor(threads, "activity") as executor:
         async with _worker(client, wired, executor), asyncio.TaskGroup() as group:
-            relays = [group.create_task(relay.run()) for relay in wired.relays]
+            tasks = [group.create_task(relay.run()) for relay in wired.relays]
+            keeping = schedules.keep(client, wired.sweep, wired.sweep_interval)
+            tasks.append(group.create_task(keeping))
             log.info("serving", extra={"task_queue": wired.task_queue})
             await stop.wait()
             log.info("draining", extra={"at_most": str(GRACE)})
-            for task in relays:
+            for task in tasks:
                 task.cancel()
     for relay in wired.relays:
         await relay.close()
@@ -130,7 +133,7 @@ def _worker(client: Client, wired: wiring.Wired, executor: ThreadPoolExecutor) -
     return Worker(
         client,
         task_queue=wired.task_queue,
-        workflows=[RunnerLifecycle],
+        workflows=[RunnerLifecycle, Sweep],
         activities=wired.activities,
         activity_executor=executor,
         # The tests run the same workflows in the sandbox, where a breach of determinism shows;

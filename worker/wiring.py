@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 import boto3
@@ -10,12 +11,24 @@ from temporalio.runtime import Runtime
 
 from activities.jobs import JobActivities
 from activities.runners import RunnerActivities
+from activities.sweeps import (
+    CloudActivities,
+    GitHubActivities,
+    LifecycleActivities,
+    sweep_activities,
+)
+from intake.intake import Intake
+from intake.requests import Routing
 from runs_fleet import names
-from runs_fleet.aws.clients import clients
+from runs_fleet.aws.clients import Clients, clients
+from runs_fleet.census import SweepRequest
 from runs_fleet.github.api import GitHubApi
 from runs_fleet.github.auth import AppKey
 from runs_fleet.github.client import GitHubClient
+from runs_fleet.github.events import JobQueued
+from runs_fleet.github.sweep import SweepClient
 from runs_fleet.providers.ec2.events import machine_event
+from runs_fleet.providers.ec2.inventory import Ec2Inventory
 from runs_fleet.providers.ec2.provider import Ec2Provider
 from runs_fleet.providers.ec2.site import Site
 from runs_fleet.providers.ec2.ssm import SsmConfigStore
@@ -23,6 +36,7 @@ from runs_fleet.queues.sqs import SqsInbox
 from runs_fleet.settings import Ec2Settings, LaunchTemplate
 from worker.counts import Counts
 from worker.deliveries import MachineDeliveries, ReportDeliveries
+from worker.lifecycles import TemporalLifecycles
 from worker.relay import Relay
 
 
@@ -34,6 +48,8 @@ class Wired:
     activities: Sequence[Callable[..., Any]]
     relays: Sequence[Relay]
     warm_up: Callable[[], None]
+    sweep: SweepRequest
+    sweep_interval: timedelta | None
 
 
 def ec2(
@@ -65,10 +81,21 @@ def ec2(
         relays.append(Relay("events", inbox, deliver, counts))
     return Wired(
         task_queue=names.task_queue("ec2"),
-        activities=[*_activities(runners), *_job_activities(JobActivities(github))],
+        activities=[
+            *_activities(runners),
+            *_job_activities(JobActivities(github)),
+            *_sweep(settings, temporal, aws=aws, provider=provider, github=github),
+        ],
         relays=relays,
         warm_up=provider.warm_up,
+        sweep=settings.sweep,
+        sweep_interval=settings.sweep_interval,
     )
+
+
+def _intake(settings: Ec2Settings, temporal: Client) -> Intake:
+    routing = Routing(mode=settings.mode, backends=settings.backends, policy=settings.policy)
+    return Intake(routing, client=temporal)
 
 
 def _activities(runners: RunnerActivities) -> list[Callable[..., Any]]:
@@ -77,6 +104,29 @@ def _activities(runners: RunnerActivities) -> list[Callable[..., Any]]:
 
 def _job_activities(jobs: JobActivities) -> list[Callable[..., Any]]:
     return [jobs.look_up_job, jobs.rerun_job]
+
+
+def _sweep(
+    settings: Ec2Settings,
+    temporal: Client,
+    *,
+    aws: Clients,
+    provider: Ec2Provider,
+    github: GitHubClient,
+) -> list[Callable[..., Any]]:
+    intake, swept = _intake(settings, temporal), SweepClient(github.api, github)
+
+    async def start(job: JobQueued) -> str:
+        return (await intake.queued(job)).result
+
+    cloud = CloudActivities(
+        provider,
+        SsmConfigStore(aws.ssm, settings.ssm_prefix),
+        inventory=Ec2Inventory(aws.ec2, aws.ssm, settings.ssm_prefix),
+        github=swept,
+    )
+    lifecycles = LifecycleActivities(TemporalLifecycles(temporal), start)
+    return sweep_activities(lifecycles, cloud, GitHubActivities(swept))
 
 
 def _github(settings: Ec2Settings, counts: Counts) -> GitHubClient:

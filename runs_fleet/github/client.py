@@ -79,7 +79,7 @@ class GitHubClient:
     def __init__(
         self, api: GitHubApi, *, runner_group: str = "Default", scope_rule: ScopeRule = "auto"
     ) -> None:
-        self._api = api
+        self.api = api
         self._group_name = runner_group
         self._scope_rule = scope_rule
         self._groups = SingleFlight[Scope, _FoundGroup](
@@ -96,7 +96,7 @@ class GitHubClient:
         }
         call = replace(self.at_place(scope, "POST", REGISTER), body=body)
         try:
-            response = self._api.as_installation(scope, call)
+            response = self.api.as_installation(scope, call)
         except NotThere as error:
             raise Refused(
                 f"{error}; no such place, no such runner group, or the App lacks the permission"
@@ -124,7 +124,7 @@ class GitHubClient:
         """Remove a registration; already gone is a success. Raises RunnerBusy."""
         call = self.at_place(scope, "DELETE", "/actions/runners/{runner}", runner=runner_id)
         try:
-            self._api.as_installation(scope, call)
+            self.api.as_installation(scope, call)
         except NotThere:
             return
 
@@ -132,13 +132,13 @@ class GitHubClient:
         """Ask what became of a job. Raises NotThere."""
         where: dict[str, str | int] = {"repo": scope.repo, "job": job_id}
         call = Call("GET", "/repos/{repo}/actions/jobs/{job}", where)
-        job = read(_Job, self._api.as_installation(scope, call), call)
-        return _event(job, now=datetime.fromtimestamp(self._api.clock(), UTC))
+        job = read(_Job, self.api.as_installation(scope, call), call)
+        return _event(job, now=datetime.fromtimestamp(self.api.clock(), UTC))
 
     def rerun_job(self, scope: Scope, job_id: int) -> None:
         """Run a concluded job once more. Raises Unavailable while its run is still going."""
         where: dict[str, str | int] = {"repo": scope.repo, "job": job_id}
-        self._api.as_installation(
+        self.api.as_installation(
             scope, Call("POST", "/repos/{repo}/actions/jobs/{job}/rerun", where)
         )
 
@@ -177,7 +177,7 @@ class GitHubClient:
         known = []
         for group in groups:
             if group.name.lower() == self._group_name.lower():
-                return _FoundGroup(group.id, self._api.clock())
+                return _FoundGroup(group.id, self.api.clock())
             known.append(group.name)
         raise Refused(f"{scope.org} has no runner group {self._group_name!r}; it has {known}")
 
@@ -186,7 +186,7 @@ class GitHubClient:
         # By number rather than by the link itself, whose host may not be the one we may ask.
         for page in range(1, MOST_PAGES + 1):
             query = {**call.query, "per_page": PER_PAGE, "page": page}
-            response = self._api.as_installation(scope, replace(call, query=query))
+            response = self.api.as_installation(scope, replace(call, query=query))
             yield response
             if "next" not in response.links:
                 return

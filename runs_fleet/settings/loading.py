@@ -22,7 +22,7 @@ PLAIN = {
     "too_short": "too short",
 }
 LONGEST_QUOTE = 80
-EMPTY_MEANS_SOMETHING = frozenset({f"{PREFIX}METRICS_PORT"})
+EMPTY_MEANS_SOMETHING = frozenset({f"{PREFIX}METRICS_PORT", f"{PREFIX}SWEEP_INTERVAL"})
 
 
 class BadSettings(ValueError):

@@ -9,7 +9,6 @@ from pydantic import Field, SecretStr, ValidationInfo, field_validator
 
 from runs_fleet.models import Arch
 from runs_fleet.settings.agent import SSM_PATH, SSM_PREFIX
-from runs_fleet.settings.common import Timing
 from runs_fleet.settings.fields import (
     LOWER,
     SOME,
@@ -23,13 +22,14 @@ from runs_fleet.settings.fields import (
     secret,
     setting,
 )
+from runs_fleet.settings.sweep import SweepSettings
 
 KEY = "the App's private key in PEM form, here or in the file, not both"
 QUEUE = "the URL of an SQS queue"
 TEMPLATE = "a launch template's id or name, with :VERSION if not its default; at least one"
 
 
-class WorkerSettings(Timing):
+class WorkerSettings(SweepSettings):
     """Settings of `runs-fleet worker`, whatever its mode."""
 
     github_api_url: Url = setting(

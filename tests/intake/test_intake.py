@@ -107,7 +107,8 @@ async def test_a_queued_job_gets_a_workflow_that_introduces_itself(desk: Desk) -
     assert shown.task_queue == names.task_queue("k8s")
     assert await shown.static_summary() == "octo-org/app · CI / build (3.11) · pool default"
     assert job.url in str(await shown.static_details())
-    assert await shown.memo() == {"delivery": "4d8ed510"}
+    assert await shown.memo_value("delivery") == "4d8ed510"
+    assert await shown.memo_value("scope", type_hint=Scope) == job.scope
     assert shown.raw_info.priority.fairness_key == "octo-org"
     assert {pair.key.name: pair.value for pair in shown.typed_search_attributes} == {
         "Repo": "octo-org/app",
