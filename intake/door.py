@@ -5,7 +5,9 @@ from typing import Literal, Protocol
 from runs_fleet.github.events import JobMoved, JobQueued
 from runs_fleet.models import Wire
 
-Result = Literal["started", "refused", "known", "over", "signalled", "unknown", "ignored"]
+Result = Literal[
+    "started", "refused", "known", "over", "signalled", "unknown", "ignored", "spooled"
+]
 
 
 class Ack(Wire):
@@ -18,6 +20,7 @@ class Ack(Wire):
     signalled  a workflow was told
     unknown    no open workflow has anything to do with the job
     ignored    nothing was to be done
+    spooled    Temporal has not taken it yet: it is in the spool, and a worker will hand it over
     """
 
     result: Result

@@ -39,7 +39,7 @@ def clients(
 ) -> Clients:
     """Make the clients; `pool` is how many threads may call at the same time."""
     session = session or boto3.Session()
-    usual, polling = _config(pool), _config(pool, patience=LONGEST_POLL)
+    usual, polling = _config(pool), _config(pool, read=READ_TIMEOUT + LONGEST_POLL)
     return Clients(
         ec2=session.client("ec2", config=usual, endpoint_url=endpoint),
         ssm=session.client("ssm", config=usual, endpoint_url=endpoint),
@@ -47,11 +47,19 @@ def clients(
     )
 
 
-def _config(pool: int, *, patience: float = 0) -> Config:
+def sender(
+    session: boto3.Session | None = None, *, pool: int, endpoint: str | None = None
+) -> SQSClient:
+    """Make an SQS client for somebody who is waited for while it sends."""
+    hasty = _config(pool, connect=1, read=2)
+    return (session or boto3.Session()).client("sqs", config=hasty, endpoint_url=endpoint)
+
+
+def _config(pool: int, *, connect: float = CONNECT_TIMEOUT, read: float = READ_TIMEOUT) -> Config:
     # Trying again belongs to whoever called, where it can be seen, and asks by the same name.
     return Config(
-        connect_timeout=CONNECT_TIMEOUT,
-        read_timeout=READ_TIMEOUT + patience,
+        connect_timeout=connect,
+        read_timeout=read,
         retries={"mode": "standard", "total_max_attempts": 1},
         max_pool_connections=pool,
     )

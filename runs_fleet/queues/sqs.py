@@ -1,4 +1,4 @@
-"""SQS queues, as their reader and as an agent see them."""
+"""SQS queues, as their readers and their senders see them."""
 
 from __future__ import annotations
 
@@ -9,11 +9,15 @@ from typing import TYPE_CHECKING, Any
 
 from runs_fleet.aws.errors import translated
 from runs_fleet.errors import Unavailable
-from runs_fleet.ports import Message
+from runs_fleet.ports import Letter, Message
 
 if TYPE_CHECKING:
     from types_boto3_sqs.client import SQSClient
-    from types_boto3_sqs.type_defs import BatchResultErrorEntryTypeDef, MessageTypeDef
+    from types_boto3_sqs.type_defs import (
+        BatchResultErrorEntryTypeDef,
+        MessageTypeDef,
+        SendMessageBatchRequestEntryTypeDef,
+    )
 
 BATCH = 10
 WAIT = 10
@@ -35,7 +39,11 @@ class SqsInbox:
                 QueueUrl=self._url,
                 MaxNumberOfMessages=BATCH,
                 WaitTimeSeconds=self._wait,
-                MessageSystemAttributeNames=["ApproximateReceiveCount", "SentTimestamp"],
+                MessageSystemAttributeNames=[
+                    "ApproximateReceiveCount",
+                    "MessageGroupId",
+                    "SentTimestamp",
+                ],
             )
         return [_message(each) for each in answer.get("Messages", [])]
 
@@ -63,7 +71,7 @@ class SqsInbox:
 
 
 class SqsOutbox:
-    """Sends one message at a time; queues whose name ends in .fifo keep order and tell repeats."""
+    """Sends messages; queues whose name ends in .fifo keep order and tell repeats."""
 
     def __init__(self, sqs: SQSClient, url: str) -> None:
         self._sqs = sqs
@@ -71,11 +79,27 @@ class SqsOutbox:
 
     def send(self, body: str, *, group: str, key: str) -> None:
         """Send one message. Raises FleetError."""
-        ids: dict[str, Any] = {}
-        if self._url.endswith(".fifo"):
-            ids = {"MessageGroupId": _id(group), "MessageDeduplicationId": _id(key)}
         with translated(f"send to {self._url}"):
-            self._sqs.send_message(QueueUrl=self._url, MessageBody=body, **ids)
+            self._sqs.send_message(
+                QueueUrl=self._url, MessageBody=body, **self._ids(group=group, key=key)
+            )
+
+    def send_batch(self, letters: Sequence[Letter]) -> list[Letter]:
+        """Send up to ten messages, and return those that SQS did not take. Raises FleetError."""
+        entries = [self._entry(str(index), letter) for index, letter in enumerate(letters)]
+        with translated(f"send to {self._url}"):
+            answer = self._sqs.send_message_batch(QueueUrl=self._url, Entries=entries)
+        return [letters[int(each["Id"])] for each in answer.get("Failed", [])]
+
+    def _entry(self, number: str, letter: Letter) -> SendMessageBatchRequestEntryTypeDef:
+        entry: SendMessageBatchRequestEntryTypeDef = {"Id": number, "MessageBody": letter.body}
+        entry.update(self._ids(group=letter.group, key=letter.key))
+        return entry
+
+    def _ids(self, *, group: str, key: str) -> Any:
+        if not self._url.endswith(".fifo"):
+            return {}
+        return {"MessageGroupId": _id(group), "MessageDeduplicationId": _id(key)}
 
 
 def _message(raw: MessageTypeDef) -> Message:
@@ -86,11 +110,14 @@ def _message(raw: MessageTypeDef) -> Message:
         body=raw.get("Body", ""),
         receives=int(attributes.get("ApproximateReceiveCount", "1")),
         sent_at=datetime.fromtimestamp(int(sent) / 1000, UTC) if sent else None,
+        group=attributes.get("MessageGroupId", ""),
     )
 
 
 def _left(batch: Sequence[str], failed: Iterable[BatchResultErrorEntryTypeDef]) -> list[str]:
-    return [batch[int(each["Id"])] for each in failed]
+    # A handle that a FIFO queue no longer takes has expired, and its message comes again:
+    # https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/FIFO-queues-exactly-once-processing.html
+    return [batch[int(each["Id"])] for each in failed if not each["SenderFault"]]
 
 
 def _id(text: str) -> str:

@@ -8,13 +8,24 @@ from runs_fleet.github.events import JobMoved, JobQueued
 
 
 class ScriptedDoor:
-    """Takes everything, unless `error` is set or `shut` is; `shut` never answers."""
+    """Takes everything, unless `error` is set or `shut` is; who finds it shut waits for `open`.
+
+    With `unknown` no workflow cares for what moves; `waiting` counts who found it shut.
+    """
 
     def __init__(self) -> None:
         self.jobs: list[JobQueued] = []
         self.moves: list[JobMoved] = []
         self.error: FleetError | None = None
         self.shut = False
+        self.unknown = False
+        self.waiting = 0
+        self._opened = asyncio.Event()
+
+    def open(self) -> None:
+        """Let in who waits."""
+        self.shut = False
+        self._opened.set()
 
     async def queued(self, job: JobQueued) -> Ack:
         await self._pass()
@@ -25,7 +36,8 @@ class ScriptedDoor:
     async def moved(self, moved: JobMoved) -> Ack:
         await self._pass()
         self.moves.append(moved)
-        return Ack(result="signalled", job=moved.event.job_id)
+        result = "unknown" if self.unknown else "signalled"
+        return Ack.model_validate({"result": result, "job": moved.event.job_id})
 
     async def ready(self) -> None:
         await self._pass()
@@ -34,4 +46,5 @@ class ScriptedDoor:
         if self.error:
             raise self.error
         if self.shut:
-            await asyncio.Event().wait()
+            self.waiting += 1
+            await self._opened.wait()

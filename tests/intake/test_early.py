@@ -6,16 +6,7 @@ import pytest
 
 from intake.early import EarlyEvents
 from runs_fleet.models import JobEvent, Phase
-
-
-class Clock:
-    """Seconds, set by hand."""
-
-    def __init__(self) -> None:
-        self.now = 0.0
-
-    def __call__(self) -> float:
-        return self.now
+from tests.intake.clock import Clock
 
 
 def event(phase: Phase, job_id: int = 7) -> JobEvent:

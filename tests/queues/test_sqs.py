@@ -9,6 +9,7 @@ from types_boto3_sqs.client import SQSClient
 
 from runs_fleet.aws.clients import Clients, clients
 from runs_fleet.errors import NotThere, RateLimited, Unavailable
+from runs_fleet.ports import Letter
 from runs_fleet.queues.sqs import SqsInbox, SqsOutbox
 from tests.ec2.servers import session
 
@@ -43,6 +44,25 @@ def test_what_is_sent_is_read(inbox: SqsInbox, outbox: SqsOutbox) -> None:
     assert (message.body, message.receives) == ('{"kind":"ready"}', 1)
     assert message.sent_at is not None
     assert abs(datetime.now(UTC) - message.sent_at) < timedelta(minutes=1)
+
+
+def test_what_is_sent_at_once_is_read(inbox: SqsInbox, outbox: SqsOutbox) -> None:
+    assert outbox.send_batch([Letter(str(n), group=f"g{n}", key=f"k{n}") for n in range(10)]) == []
+    read = [*inbox.read(), *inbox.read(), *inbox.read()]
+    assert sorted(message.body for message in read) == sorted(str(n) for n in range(10))
+
+
+@pytest.mark.parametrize("url", [".fifo"], indirect=True)
+def test_a_message_tells_the_group_that_orders_it(inbox: SqsInbox, outbox: SqsOutbox) -> None:
+    outbox.send_batch([Letter(str(n), group="job", key=str(n)) for n in range(3)])
+    assert [(m.group, m.body) for m in inbox.read()] == [("job", "0"), ("job", "1"), ("job", "2")]
+
+
+def test_what_the_queue_does_not_take_is_told(sqs: SQSClient, script: Stubber) -> None:
+    failed = {"Id": "1", "SenderFault": False, "Code": "InternalError"}
+    script.add_response("send_message_batch", {"Successful": [], "Failed": [failed]})
+    one, other = Letter("1", group="g", key="1"), Letter("2", group="g", key="2")
+    assert SqsOutbox(sqs, URL).send_batch([one, other]) == [other]
 
 
 def test_an_empty_queue_is_a_normal_answer(inbox: SqsInbox) -> None:
@@ -137,10 +157,20 @@ def test_the_usual_read_waits_and_asks_for_what_it_tells(sqs: SQSClient, script:
             "QueueUrl": URL,
             "MaxNumberOfMessages": 10,
             "WaitTimeSeconds": 10,
-            "MessageSystemAttributeNames": ["ApproximateReceiveCount", "SentTimestamp"],
+            "MessageSystemAttributeNames": [
+                "ApproximateReceiveCount",
+                "MessageGroupId",
+                "SentTimestamp",
+            ],
         },
     )
     assert SqsInbox(sqs, URL).read() == []
+
+
+def test_a_handle_that_has_expired_is_not_tried_again(sqs: SQSClient, script: Stubber) -> None:
+    fault = {"Id": "0", "SenderFault": True, "Code": "InvalidParameterValue"}
+    script.add_response("delete_message_batch", {"Successful": [], "Failed": [fault]})
+    SqsInbox(sqs, URL).ack(["too old"])
 
 
 def expect(script: Stubber, handles: list[str], *, failed: list[int]) -> None:
