@@ -7,22 +7,36 @@ import signal
 import sys
 from contextlib import suppress
 
+import boto3
 import uvicorn
+from fastapi import FastAPI
 from temporalio.client import Client
 from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.envconfig import ClientConfig, ClientConnectConfig
 from temporalio.service import RPCError, RPCStatusCode
 
 from api.app import create_app
+from api.metrics import Metrics
+from intake.bounded import BoundedDoor
+from intake.breaker import Breaker
 from intake.intake import Intake
 from intake.requests import Routing
+from intake.spool import SENDERS, Spool
+from intake.spooled import SpooledDoor
 from runs_fleet import logs
+from runs_fleet.aws.clients import sender
+from runs_fleet.aws.errors import translated
+from runs_fleet.errors import Refused
+from runs_fleet.queues.sqs import SqsOutbox
 from runs_fleet.settings import ApiSettings, BadSettings, load_api
 from workflows import attributes
 
 DEFAULT_ADDRESS = "localhost:7233"
 FIRST_WAIT, LONGEST_WAIT = 0.5, 5.0
 DRAIN_SECONDS = 10
+# Longer than load balancers keep theirs: who hangs up first loses what the other has just sent.
+# https://docs.aws.amazon.com/elasticloadbalancing/latest/application/application-load-balancers.html#connection-idle-timeout
+KEEP_ALIVE = 75
 NOT_ALLOWED = (RPCStatusCode.PERMISSION_DENIED, RPCStatusCode.UNIMPLEMENTED)
 
 log = logging.getLogger(__name__)
@@ -41,15 +55,19 @@ def main() -> None:
     except (RuntimeError, ValueError, OSError) as error:
         sys.exit(_complain(f"the Temporal settings cannot be read: {error}"))
     logs.configure(settings.log_format, settings.log_level)
-    with suppress(KeyboardInterrupt):
+    try:
         asyncio.run(serve(settings, address))
+    except Refused as error:
+        sys.exit(_complain(str(error)))
+    except KeyboardInterrupt:
+        pass
 
 
 async def serve(settings: ApiSettings, address: ClientConnectConfig) -> None:
     """Serve from the first moment on; deliveries are answered with 503 until Temporal is there."""
     routing = Routing(mode=settings.mode, backends=settings.backends, policy=settings.policy)
     intake = Intake(routing)
-    app = create_app(intake, secrets=settings.webhook_secrets)
+    app = _app(settings, intake)
     server = uvicorn.Server(
         uvicorn.Config(
             app,
@@ -59,6 +77,7 @@ async def serve(settings: ApiSettings, address: ClientConnectConfig) -> None:
             access_log=False,
             server_header=False,
             timeout_graceful_shutdown=DRAIN_SECONDS,
+            timeout_keep_alive=KEEP_ALIVE,
         )
     )
     connecting = asyncio.create_task(connect(intake, address))
@@ -68,6 +87,20 @@ async def serve(settings: ApiSettings, address: ClientConnectConfig) -> None:
         connecting.cancel()
         with suppress(asyncio.CancelledError):
             await connecting
+
+
+def _app(settings: ApiSettings, intake: Intake) -> FastAPI:
+    """Put the spool beside Temporal, if there is one."""
+    door, breaker = BoundedDoor(intake), Breaker()
+    metrics = Metrics(away=lambda: breaker.is_open)
+    if settings.spool_queue_url is None:
+        return create_app(door, secrets=settings.webhook_secrets, metrics=metrics)
+    with translated("SQS client"):
+        session = boto3.Session(region_name=os.environ.get("AWS_REGION"))
+        outbox = SqsOutbox(sender(session, pool=SENDERS), settings.spool_queue_url)
+    spool = Spool(outbox)
+    spooled = SpooledDoor(door, spool, breaker=breaker, on_spooled=metrics.spooled)
+    return create_app(spooled, secrets=settings.webhook_secrets, metrics=metrics)
 
 
 async def connect(intake: Intake, address: ClientConnectConfig) -> None:

@@ -14,11 +14,15 @@ from runs_fleet.errors import Unavailable
 
 
 def create_app(
-    door: Door, *, secrets: Sequence[SecretStr], ack_limit: float = ACK_LIMIT
+    door: Door,
+    *,
+    secrets: Sequence[SecretStr],
+    ack_limit: float = ACK_LIMIT,
+    metrics: Metrics | None = None,
 ) -> FastAPI:
     """Build the application; without secrets no delivery is ever accepted."""
     app = FastAPI(title="runs-fleet", docs_url=None, redoc_url=None)
-    metrics = Metrics()
+    metrics = metrics or Metrics()
     keys = [secret.get_secret_value().encode() for secret in secrets]
     webhook = Webhook(door, metrics, keys=keys, limit=ack_limit)
     app.add_api_route("/webhook", webhook.receive, methods=["POST"], response_model=None)

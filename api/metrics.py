@@ -1,6 +1,8 @@
 """What the webhook endpoint counts."""
 
-from prometheus_client import CollectorRegistry, Counter, Histogram, ProcessCollector
+from collections.abc import Callable
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector
 
 EVENTS = frozenset({"workflow_job", "workflow_run", "ping", "installation", "push", "check_run"})
 ACTIONS = frozenset({"", "queued", "in_progress", "completed", "waiting"})
@@ -9,15 +11,18 @@ BUCKETS = (0.005, 0.01, 0.02, 0.04, 0.06, 0.1, 0.2, 0.5, 1, 2, 4, 8)
 
 
 class Metrics:
-    """One application's counters, in a registry of their own."""
+    """One application's counters, in a registry of their own.
 
-    def __init__(self) -> None:
+    `away` tells whether Temporal is thought to be away.
+    """
+
+    def __init__(self, away: Callable[[], bool] = lambda: False) -> None:
         self.registry = CollectorRegistry()
         ProcessCollector(registry=self.registry)
         self._deliveries = Counter(
             "runs_fleet_webhook_deliveries",
             "Deliveries by what became of them (started, refused, known, over, signalled, "
-            "unknown, ignored, or why they were turned away)",
+            "unknown, ignored, spooled, or why they were turned away)",
             ("event", "action", "result"),
             registry=self.registry,
         )
@@ -35,6 +40,18 @@ class Metrics:
             registry=self.registry,
         )
 
+        self._spooled = Counter(
+            "runs_fleet_webhook_spooled",
+            "Events that went to the spool, by reason (slow, unavailable, away, crowded, order)",
+            ("reason",),
+            registry=self.registry,
+        )
+        Gauge(
+            "runs_fleet_temporal_away",
+            "1 while Temporal is thought to be away, and events go to the spool at once",
+            registry=self.registry,
+        ).set_function(away)
+
     def delivered(self, event: str, action: str, *, result: str, seconds: float) -> None:
         """Count one delivery; strange events and actions share a label, so nobody can flood us."""
         event = event if event in EVENTS else OTHER
@@ -45,3 +62,7 @@ class Metrics:
     def ignored(self, reason: str) -> None:
         """Count why there was nothing to do."""
         self._ignored.labels(reason).inc()
+
+    def spooled(self, reason: str) -> None:
+        """Count why an event went to the spool."""
+        self._spooled.labels(reason).inc()

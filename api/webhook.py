@@ -21,7 +21,7 @@ from runs_fleet.github.events import BadPayload, Decision, Ignored, JobQueued
 # https://docs.github.com/en/webhooks/using-webhooks/best-practices-for-using-webhooks
 ACK_LIMIT = 8.0
 RETRY_AFTER = {"Retry-After": "30"}
-HANDED_OVER = frozenset({"started", "refused", "known", "signalled"})
+HANDED_OVER = frozenset({"started", "refused", "known", "signalled", "spooled"})
 
 log = logging.getLogger(__name__)
 
@@ -29,8 +29,9 @@ log = logging.getLogger(__name__)
 class Webhook:
     """The endpoint of one GitHub App; `keys` are its secrets, the newest first.
 
-    Answers 2xx once the delivery is safe or needs nothing, 4xx if it can never be taken, and 503
-    if it should come again; GitHub does not repeat by itself, but lists it as failed.
+    Answers 2xx once Temporal or the spool has the delivery, or it needs nothing, 4xx if it can
+    never be taken, and 503 if it should come again; GitHub does not repeat by itself, but lists it
+    as failed.
     """
 
     def __init__(

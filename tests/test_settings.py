@@ -161,6 +161,7 @@ def test_a_mistake_of_the_api_says_what_would_be_accepted(
         ("EC2_SSM_PREFIX", "runners", "not a parameter path"),
         ("EC2_FAMILIES", "C7G!", "does not fit"),
         ("EC2_REPORTS_QUEUE_URL", "reports.fifo", "not an http or https address"),
+        ("EC2_SPOOL_QUEUE_URL", "https://sqs.eu-west-1.amazonaws.com/1/spool", "not a FIFO queue"),
     ],
 )
 def test_a_mistake_of_a_worker_says_what_would_be_accepted(

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 
 from temporalio.service import RPCError
 
-from runs_fleet.errors import FleetError
+from runs_fleet.errors import FleetError, Unavailable
 from runs_fleet.ports import Inbox, Message
 from worker.counts import Counts
 
@@ -27,7 +27,7 @@ class Poison(ValueError):
     """The message can never be understood."""
 
 
-# Returns what became of the message; raises Poison, or RPCError while Temporal is away.
+# Returns what became of the message. Raises Poison; RPCError or Unavailable while Temporal is away.
 Deliver = Callable[[Message], Awaitable[str]]
 
 
@@ -67,8 +67,8 @@ class Relay:
     async def turn(self) -> int:
         """Read once, deliver all, acknowledge when it is time; returns how many were read."""
         messages = await asyncio.to_thread(self.inbox.read)
-        delivered = await asyncio.gather(*(self._delivered(message) for message in messages))
-        self._note([m.handle for m, done in zip(messages, delivered, strict=True) if done])
+        for handled in await asyncio.gather(*map(self._in_order, _groups(messages))):
+            self._note(handled)
         await self._ack(at_once=False)
         return len(messages)
 
@@ -90,6 +90,10 @@ class Relay:
             handles, self._handled = self._handled, []
             await asyncio.to_thread(self.inbox.ack, handles)
 
+    async def _in_order(self, messages: Sequence[Message]) -> list[str]:
+        """Deliver one after the other; returns the handles of those that were delivered."""
+        return [message.handle for message in messages if await self._delivered(message)]
+
     async def _delivered(self, message: Message) -> bool:
         """Deliver one message, however long Temporal is away; false for poison."""
         wait = FIRST_WAIT
@@ -101,11 +105,19 @@ class Relay:
                 log.warning("poison message", extra=facts)
                 self.counts.message(self.queue, "poison")
                 return False
-            except RPCError as error:
+            except (RPCError, Unavailable) as error:
                 self.counts.message(self.queue, "deferred")
-                log.warning("waiting for temporal", extra={"reason": error.message})
+                log.warning("waiting for temporal", extra={"reason": str(error)})
                 await asyncio.sleep(wait)
                 wait = min(2 * wait, LONGEST_WAIT)
             else:
                 self.counts.message(self.queue, result)
                 return True
+
+
+def _groups(messages: Sequence[Message]) -> list[list[Message]]:
+    """Put the messages of each group together, in their order; those without stay alone."""
+    groups: dict[str, list[Message]] = {}
+    for message in messages:
+        groups.setdefault(message.group or message.handle, []).append(message)
+    return list(groups.values())

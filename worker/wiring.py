@@ -38,6 +38,7 @@ from worker.counts import Counts
 from worker.deliveries import MachineDeliveries, ReportDeliveries
 from worker.lifecycles import TemporalLifecycles
 from worker.relay import Relay
+from worker.spooled import SpoolDeliveries
 
 
 @dataclass(frozen=True)
@@ -79,6 +80,11 @@ def ec2(
         inbox = SqsInbox(aws.sqs, settings.events_queue_url)
         deliver = MachineDeliveries(temporal, machine_event)
         relays.append(Relay("events", inbox, deliver, counts))
+    if settings.spool_queue_url:
+        spool = SpoolDeliveries(_intake(settings, temporal))
+        inbox = SqsInbox(aws.sqs, settings.spool_queue_url)
+        # A job's next event waits until its last one is acknowledged.
+        relays.append(Relay("spool", inbox, spool, counts, gather=0, ack_after=0))
     return Wired(
         task_queue=names.task_queue("ec2"),
         activities=[

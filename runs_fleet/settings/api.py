@@ -5,7 +5,7 @@ from typing import Annotated
 from pydantic import Field, SecretStr
 
 from runs_fleet.settings.common import Timing
-from runs_fleet.settings.fields import COMMAS, SOME, Port, secret, setting
+from runs_fleet.settings.fields import COMMAS, SOME, SPOOL, FifoUrl, Port, secret, setting
 
 WebhookSecret = Annotated[SecretStr, Field(min_length=8)]
 
@@ -19,3 +19,4 @@ class ApiSettings(Timing):
         "WEBHOOK_SECRETS",
         "a comma list of webhook secrets of at least 8 characters each, the newest first",
     )
+    spool_queue_url: FifoUrl | None = setting("EC2_SPOOL_QUEUE_URL", SPOOL, default=None)

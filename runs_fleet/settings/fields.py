@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
 PREFIX = "RUNS_FLEET_"
+SPOOL = "the URL of an SQS FIFO queue, which ends in .fifo"
 LONGEST = timedelta(days=30)
 UNITS = {"days": 86_400, "hours": 3600, "minutes": 60, "seconds": 1}
 _NUMBER = r"[0-9]+(?:\.[0-9]+)?"
@@ -92,6 +93,12 @@ def _parameter_path(value: str) -> str:
     return value.rstrip("/")
 
 
+def _fifo(value: str) -> str:
+    if not value.endswith(".fifo"):
+        raise ValueError("not a FIFO queue")
+    return value
+
+
 def _some(value: tuple[Any, ...]) -> tuple[Any, ...]:
     if not value:
         raise ValueError("names nothing")
@@ -120,4 +127,6 @@ Subnet = Annotated[str, Field(pattern=r"^subnet-[0-9A-Za-z-]+$")]
 Subnets = Annotated[tuple[Subnet, ...], COMMAS]
 Family = Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]*$")]
 Families = Annotated[tuple[Family, ...], COMMAS]
+# Events of one job must keep their order.
+FifoUrl = Annotated[str, AfterValidator(url), AfterValidator(_fifo)]
 ParameterPath = Annotated[str, AfterValidator(_parameter_path)]

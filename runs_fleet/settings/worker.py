@@ -12,7 +12,9 @@ from runs_fleet.settings.agent import SSM_PATH, SSM_PREFIX
 from runs_fleet.settings.fields import (
     LOWER,
     SOME,
+    SPOOL,
     Families,
+    FifoUrl,
     LaunchTemplate,
     ParameterPath,
     Port,
@@ -135,6 +137,7 @@ class Ec2Settings(WorkerSettings):
     ssm_prefix: ParameterPath = setting("EC2_SSM_PREFIX", SSM_PATH, default=SSM_PREFIX)
     reports_queue_url: Url = setting("EC2_REPORTS_QUEUE_URL", QUEUE)
     events_queue_url: Url | None = setting("EC2_EVENTS_QUEUE_URL", QUEUE, default=None)
+    spool_queue_url: FifoUrl | None = setting("EC2_SPOOL_QUEUE_URL", SPOOL, default=None)
 
     @property
     def launch_templates(self) -> Mapping[Arch, LaunchTemplate]:

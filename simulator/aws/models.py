@@ -170,6 +170,8 @@ class Setup(BaseModel):
     dead_letter_queue_url: str
     events_queue_url: str
     ssm_prefix: str
+    spool_queue_url: str
+    spool_dead_letter_queue_url: str
 
     def env(self) -> Mapping[str, str]:
         """Spell the account as a worker's settings."""
@@ -180,5 +182,6 @@ class Setup(BaseModel):
             "RUNS_FLEET_EC2_PRIVATE_SUBNETS": ",".join(self.private_subnets),
             "RUNS_FLEET_EC2_REPORTS_QUEUE_URL": self.reports_queue_url,
             "RUNS_FLEET_EC2_EVENTS_QUEUE_URL": self.events_queue_url,
+            "RUNS_FLEET_EC2_SPOOL_QUEUE_URL": self.spool_queue_url,
             "RUNS_FLEET_EC2_SSM_PREFIX": self.ssm_prefix,
         }

@@ -51,23 +51,30 @@ class World:
     def setup(self) -> Setup:
         """The account ready for a fleet, made at the first look."""
         subnets = self.account.default_subnets()[:ZONES]
-        dead = self._queue("runs-fleet-reports-dead.fifo")
-        policy = {
-            "deadLetterTargetArn": self.sqs.arn("runs-fleet-reports-dead.fifo"),
-            "maxReceiveCount": DEAD_LETTERS_AFTER,
-        }
+        reports, dead = self._fifo("runs-fleet-reports")
+        spool, spool_dead = self._fifo("runs-fleet-spool")
         return Setup(
             launch_template_amd64=self.account.make_template("amd64", "x86_64"),
             launch_template_arm64=self.account.make_template("arm64", "arm64"),
             subnets=tuple(s.subnet_id for s in subnets),
             private_subnets=tuple(map(self.account.make_subnet, subnets, PRIVATE_CIDRS)),
-            reports_queue_url=self._queue(
-                "runs-fleet-reports.fifo", RedrivePolicy=json.dumps(policy)
-            ),
+            reports_queue_url=reports,
             dead_letter_queue_url=dead,
+            spool_queue_url=spool,
+            spool_dead_letter_queue_url=spool_dead,
             events_queue_url=self._queue(self.config.events_queue),
             ssm_prefix=self.config.ssm_prefix,
         )
+
+    def _fifo(self, name: str) -> tuple[str, str]:
+        """Make a FIFO queue and that for its dead letters."""
+        dead = f"{name}-dead.fifo"
+        grave = self._queue(dead)
+        policy = {
+            "deadLetterTargetArn": self.sqs.arn(dead),
+            "maxReceiveCount": DEAD_LETTERS_AFTER,
+        }
+        return self._queue(f"{name}.fifo", RedrivePolicy=json.dumps(policy)), grave
 
     def _queue(self, name: str, **attributes: str) -> str:
         if name.endswith(".fifo"):

@@ -91,6 +91,37 @@ async def test_a_message_waits_while_temporal_is_away(counts: Counts) -> None:
     assert (tries, inbox.acked) == (["a", "a"], ["h-a"])
 
 
+async def test_no_message_of_a_group_overtakes_another(counts: Counts) -> None:
+    inbox, told, tries = MemoryInbox(), list[str](), iter([Unavailable("Temporal is away")])
+    inbox.waiting += [
+        Message(handle=body, body=body, group=body[0]) for body in ("a1", "a2", "b1", "a3")
+    ]
+
+    async def deliver(message: Message) -> str:
+        for error in tries if message.body == "a1" else ():
+            raise error
+        told.append(message.body)
+        return "signalled"
+
+    await relay(inbox, deliver, counts).turn()
+    assert told == ["b1", "a1", "a2", "a3"]
+    assert sorted(inbox.acked) == ["a1", "a2", "a3", "b1"]
+
+
+async def test_poison_does_not_hold_up_its_group(counts: Counts) -> None:
+    inbox, told = MemoryInbox(), list[str]()
+    inbox.waiting += [Message(handle=body, body=body, group="a") for body in ("poison", "good")]
+
+    async def deliver(message: Message) -> str:
+        if message.body == "poison":
+            raise Poison("cannot be read")
+        told.append(message.body)
+        return "signalled"
+
+    await relay(inbox, deliver, counts).turn()
+    assert (told, inbox.acked) == (["good"], ["good"])
+
+
 async def test_a_queue_that_is_away_is_waited_for(counts: Counts) -> None:
     inbox = MemoryInbox("a")
     inbox.errors.append(Unavailable("no such host"))
