@@ -139,10 +139,11 @@ def _run_of(action: Any) -> str:
 
 async def _result(client: Client, action: Any) -> SweepReport:
     assert isinstance(action, ScheduleActionExecutionStartWorkflow)
-    handle = client.get_workflow_handle_for(
-        Sweep.run, action.workflow_id, run_id=action.first_execution_run_id
+    handle = client.get_workflow_handle(
+        action.workflow_id, run_id=action.first_execution_run_id, result_type=SweepReport
     )
-    return await handle.result()
+    report: SweepReport = await handle.result()
+    return report
 
 
 def show(report: SweepReport, console: Console) -> None:
