@@ -10,8 +10,6 @@ from runs_fleet import labels, redelivery, sweeping
 from runs_fleet.census import (
     FoundRegistration,
     HeldConfig,
-    HookReading,
-    HookState,
     MachineIds,
     Orphan,
     OwnedMachine,
@@ -19,7 +17,6 @@ from runs_fleet.census import (
     Owners,
     OwnerStates,
     Progress,
-    Redelivery,
     RegistrationList,
     Removal,
     Roll,
@@ -31,6 +28,7 @@ from runs_fleet.census import (
 )
 from runs_fleet.errors import FleetError, RateLimited, Refused, RunnerBusy
 from runs_fleet.github.events import JobQueued
+from runs_fleet.hooks import HookReading, HookState, Redelivery
 from runs_fleet.models import MachineStatus, Registration, Scope
 from runs_fleet.ports import ConfigStore, Inventory, Lifecycles, Provider, SweptGitHub
 

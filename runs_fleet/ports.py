@@ -5,16 +5,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
 
-from runs_fleet.census import (
-    DeliveryPage,
-    HeldConfig,
-    Hook,
-    OwnedMachine,
-    OwnerState,
-    Roll,
-    RollCall,
-    WaitingJob,
-)
+from runs_fleet.census import HeldConfig, OwnedMachine, OwnerState, Roll, RollCall, WaitingJob
+from runs_fleet.hooks import DeliveryPage, Hook
 from runs_fleet.models import (
     JobEvent,
     JobOutcome,

@@ -7,7 +7,7 @@ https://docs.github.com/en/webhooks/using-webhooks/handling-failed-webhook-deliv
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 
-from runs_fleet.census import Delivery, DeliveryPage, FailedDelivery, HookState, Stretch
+from runs_fleet.hooks import Delivery, DeliveryPage, FailedDelivery, HookState, Stretch
 
 WINDOW = timedelta(days=3)
 # A delivery is listed once it has ended, which may take minutes while GitHub throttles.

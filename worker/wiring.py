@@ -69,10 +69,27 @@ def ec2(
         report_secret=secret,
         reports_address=settings.reports_queue_url,
     )
+    return Wired(
+        task_queue=names.task_queue("ec2"),
+        activities=[
+            *_activities(runners),
+            *_job_activities(JobActivities(github)),
+            *_sweep(settings, temporal, aws=aws, provider=provider, github=github),
+        ],
+        relays=_relays(settings, temporal, aws, counts=counts),
+        warm_up=provider.warm_up,
+        sweep=settings.sweep,
+        sweep_interval=settings.sweep_interval,
+    )
+
+
+def _relays(
+    settings: Ec2Settings, temporal: Client, aws: Clients, *, counts: Counts
+) -> list[Relay]:
     reports = Relay(
         "reports",
         SqsInbox(aws.sqs, settings.reports_queue_url),
-        ReportDeliveries(temporal, secret=secret),
+        ReportDeliveries(temporal, secret=settings.report_secret.get_secret_value()),
         counts,
     )
     relays = [reports]
@@ -85,18 +102,7 @@ def ec2(
         inbox = SqsInbox(aws.sqs, settings.spool_queue_url)
         # A job's next event waits until its last one is acknowledged.
         relays.append(Relay("spool", inbox, spool, counts, gather=0, ack_after=0))
-    return Wired(
-        task_queue=names.task_queue("ec2"),
-        activities=[
-            *_activities(runners),
-            *_job_activities(JobActivities(github)),
-            *_sweep(settings, temporal, aws=aws, provider=provider, github=github),
-        ],
-        relays=relays,
-        warm_up=provider.warm_up,
-        sweep=settings.sweep,
-        sweep_interval=settings.sweep_interval,
-    )
+    return relays
 
 
 def _intake(settings: Ec2Settings, temporal: Client) -> Intake:

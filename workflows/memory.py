@@ -8,7 +8,8 @@ from temporalio import workflow
 
 with workflow.unsafe.imports_passed_through():
     from runs_fleet import sweeping
-    from runs_fleet.census import HookState, PartName, Place, Roll, SweepRequest, SweepState
+    from runs_fleet.census import PartName, Place, Roll, SweepRequest, SweepState
+    from runs_fleet.hooks import HookState
 
 # Before the first sweep: as far back as GitHub redelivers.
 FIRST_LOOK = timedelta(days=3)

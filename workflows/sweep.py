@@ -8,14 +8,7 @@ from temporalio import workflow
 
 with workflow.unsafe.imports_passed_through():
     from activities.sweeps import CloudActivities, LifecycleActivities
-    from runs_fleet.census import (
-        Part,
-        PartName,
-        RollCall,
-        SweepReport,
-        SweepRequest,
-        SweepState,
-    )
+    from runs_fleet.census import Part, PartName, RollCall, SweepReport, SweepRequest, SweepState
     from workflows import options
     from workflows.answers import Answer
     from workflows.memory import Memory
@@ -23,6 +16,13 @@ with workflow.unsafe.imports_passed_through():
     from workflows.tally import NoAnswer, Tally, looked
 
 Work = Callable[[Tally], Awaitable[None]]
+LAST_SUCCESS = "runs_fleet_sweep_last_success_timestamp_seconds"
+COUNTED = {
+    "looked": "Things that a sweep looked at",
+    "repaired": "Things that a sweep put right",
+    "kept": "Runners that a sweep kept because they work",
+    "failed": "Things that a sweep could not put right",
+}
 
 
 @workflow.defn
@@ -88,14 +88,14 @@ class Sweep:
         if self._request.dry_run:
             return
         meter = workflow.metric_meter().with_additional_attributes({"part": part.name})
-        for what in ("looked", "repaired", "kept", "failed"):
+        for what, words in COUNTED.items():
             count: int = getattr(part, what)
-            meter.create_counter(f"runs_fleet_sweep_{what}", f"Things that a sweep {what}").add(
-                count
-            )
-        age = (self._now - part.last_success).total_seconds() if part.last_success else -1.0
-        words = "Seconds since a part of the sweep last went well; -1 for never"
-        meter.create_gauge_float("runs_fleet_sweep_success_age_seconds", words).set(age)
+            meter.create_counter(f"runs_fleet_sweep_{what}", words).add(count)
+        if part.last_success is not None:
+            # A moment, not an age: an age would stand still with the sweep.
+            words = "When a part of the sweep last went well, in Unix time"
+            gauge = meter.create_gauge_float(LAST_SUCCESS, words)
+            gauge.set(part.last_success.timestamp())
 
 
 def _before(request: SweepRequest) -> SweepState:

@@ -11,21 +11,18 @@ with workflow.unsafe.imports_passed_through():
     from runs_fleet import redelivery, sweeping
     from runs_fleet.census import (
         FoundRegistration,
-        Hook,
-        HookReading,
-        HookState,
         MachineIds,
         Orphan,
         OwnedMachine,
         Owner,
         Owners,
         OwnerState,
-        Redelivery,
         ScopeList,
         SweepRequest,
         Telling,
         WaitingJob,
     )
+    from runs_fleet.hooks import Hook, HookReading, HookState, Redelivery
     from runs_fleet.models import MachineEvent, MachineStatus
     from workflows import options
     from workflows.answers import Answer, Handle

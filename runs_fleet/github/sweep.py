@@ -9,12 +9,13 @@ import httpx
 from pydantic import AwareDatetime, BaseModel, ConfigDict, TypeAdapter, ValidationError
 
 from runs_fleet import labels
-from runs_fleet.census import Delivery, DeliveryPage, Hook, WaitingJob
+from runs_fleet.census import WaitingJob
 from runs_fleet.errors import NotThere, RateLimited, Refused, Unavailable
 from runs_fleet.github.api import GitHubApi
 from runs_fleet.github.calls import Call, read
 from runs_fleet.github.client import PER_PAGE, GitHubClient
 from runs_fleet.github.single_flight import SingleFlight
+from runs_fleet.hooks import Delivery, DeliveryPage, Hook
 from runs_fleet.models import Registration, Scope
 
 # Registering runners and concluding jobs come first; what is below this share is theirs.

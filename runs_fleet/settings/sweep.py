@@ -6,7 +6,8 @@ from typing import Annotated
 
 from pydantic import BeforeValidator, field_validator
 
-from runs_fleet.census import Hook, SweepRequest
+from runs_fleet.census import SweepRequest
+from runs_fleet.hooks import Hook
 from runs_fleet.settings.common import LENGTH, Timing
 from runs_fleet.settings.fields import COMMAS, Duration, setting
 

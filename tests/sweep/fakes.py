@@ -6,19 +6,10 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
 from runs_fleet import names
-from runs_fleet.census import (
-    Delivery,
-    DeliveryPage,
-    HeldConfig,
-    Hook,
-    OwnedMachine,
-    OwnerState,
-    Roll,
-    RollCall,
-    WaitingJob,
-)
+from runs_fleet.census import HeldConfig, OwnedMachine, OwnerState, Roll, RollCall, WaitingJob
 from runs_fleet.errors import FleetError, NotThere, RunnerBusy
 from runs_fleet.github.events import JobQueued
+from runs_fleet.hooks import Delivery, DeliveryPage, Hook
 from runs_fleet.models import (
     Attempt,
     JobOutcome,

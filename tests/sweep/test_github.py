@@ -4,10 +4,11 @@ import itertools
 
 import pytest
 
-from runs_fleet.census import Hook, WaitingJob
+from runs_fleet.census import WaitingJob
 from runs_fleet.errors import NotThere, RateLimited, Refused
 from runs_fleet.github.client import GitHubClient
 from runs_fleet.github.sweep import SweepClient
+from runs_fleet.hooks import Hook
 from runs_fleet.models import Scope
 from runs_fleet.ports import SweptGitHub
 from simulator.github import Chaos, GitHubWorld, JobPlan, RunPlan

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from runs_fleet import redelivery
-from runs_fleet.census import Delivery, DeliveryPage, FailedDelivery, HookState
+from runs_fleet.hooks import Delivery, DeliveryPage, FailedDelivery, HookState
 
 NOW = datetime(2026, 7, 1, 12, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)

@@ -20,7 +20,8 @@ from activities.sweeps import (
     sweep_activities,
 )
 from runs_fleet import names
-from runs_fleet.census import Hook, Part, SweepReport, SweepRequest
+from runs_fleet.census import Part, SweepReport, SweepRequest
+from runs_fleet.hooks import Hook
 from tests.sweep.fakes import (
     MemoryLifecycles,
     MemoryProviderOf,

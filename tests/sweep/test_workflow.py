@@ -17,16 +17,9 @@ from activities.sweeps import (
     LifecycleActivities,
     sweep_activities,
 )
-from runs_fleet.census import (
-    Hook,
-    Part,
-    SweepLimits,
-    SweepReport,
-    SweepRequest,
-    SweepState,
-    WaitingJob,
-)
+from runs_fleet.census import Part, SweepLimits, SweepReport, SweepRequest, SweepState, WaitingJob
 from runs_fleet.errors import RateLimited, Refused, Unavailable
+from runs_fleet.hooks import Hook
 from runs_fleet.models import Attempt, Machine, Scope
 from tests.lifecycles import eventually
 from tests.sweep.fakes import (
