@@ -1,5 +1,6 @@
 """Settles accounts after a burst, from the world's own books and not from the product's."""
 
+import math
 from collections import Counter
 from collections.abc import Sequence
 
@@ -85,8 +86,8 @@ def percentile(ordered: Sequence[float], share: float) -> float:
     """The nearest-rank percentile of sorted values, rounded to a tenth; 0 of nothing."""
     if not ordered:
         return 0
-    rank = max(0, min(len(ordered) - 1, round(share * len(ordered) + 0.5) - 1))
-    return round(ordered[rank], 1)
+    rank = max(1, math.ceil(round(share * len(ordered), 6)))
+    return round(ordered[rank - 1], 1)
 
 
 def orphans(world: World, books: Books, machines: Sequence[MachineRecord]) -> Orphans:
