@@ -1,6 +1,7 @@
 """What the fake GitHub remembers, for tests, the demo and the benchmarks to judge by."""
 
 from datetime import datetime
+from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
@@ -88,6 +89,21 @@ class DeliveryRecord(Page):
     answered_at: datetime | None
 
 
+class NoticeRecord(Page):
+    """What an app said on a commit: a check run, or a status whose `name` is its context."""
+
+    id: int
+    kind: Literal["check_run", "status"]
+    repo: str
+    sha: str
+    name: str
+    conclusion: str
+    external_id: str = ""
+    title: str = ""
+    text: str = ""
+    url: str = ""
+
+
 class Books(Page):
     """Everything at one moment; `calls` counts REST calls by "METHOD /template" and status.
 
@@ -97,6 +113,7 @@ class Books(Page):
     jobs: tuple[JobRecord, ...] = ()
     runners: tuple[RunnerRecord, ...] = ()
     deliveries: tuple[DeliveryRecord, ...] = ()
+    notices: tuple[NoticeRecord, ...] = ()
     calls: dict[str, dict[str, int]] = {}
     violations: tuple[str, ...] = ()
 

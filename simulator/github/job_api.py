@@ -1,6 +1,5 @@
 """REST: workflow runs and jobs, their re-runs and ends."""
 
-from simulator.github.bodies import utc
 from simulator.github.entities import Job, Run
 from simulator.github.hub import Conflict
 from simulator.github.paging import paged
@@ -10,7 +9,7 @@ from simulator.github.service import GitHubService
 
 def runs(service: GitHubService, call: Call) -> Reply:
     """List the runs of a repository, newest first; `status` filters."""
-    _own(service, call)
+    own(service, call)
     wanted = call.query.get("status")
     found = [
         run
@@ -71,24 +70,6 @@ def cancel(service: GitHubService, call: Call) -> Reply:
     return Reply(202, {})
 
 
-def check_run(service: GitHubService, call: Call) -> Reply:
-    """Accept a check run of our own."""
-    _own(service, call)
-    for key in ("name", "head_sha"):
-        if key not in call.body:
-            raise Failure(422, f'Invalid request.\n\n"{key}" wasn\'t supplied.')
-    status = {"status": "queued", "conclusion": None, "started_at": utc(service.clock())}
-    return Reply(201, {"id": service.hub.registry.next_id(), **status, **call.body})
-
-
-def status(service: GitHubService, call: Call) -> Reply:
-    """Accept a commit status."""
-    _own(service, call)
-    if call.body.get("state") not in ("error", "failure", "pending", "success"):
-        raise Failure(422, "Validation Failed")
-    return Reply(201, {"id": service.hub.registry.next_id(), **call.body})
-
-
 def _rerun(service: GitHubService, found: Run, chosen: list[Job]) -> Reply:
     try:
         service.hub.rerun(found, chosen)
@@ -103,14 +84,15 @@ def _run_body(service: GitHubService, found: Run) -> dict[str, object]:
     return service.bodies.run(found) | shown
 
 
-def _own(service: GitHubService, call: Call) -> None:
+def own(service: GitHubService, call: Call) -> None:
+    """Raise Failure unless the token's owner has this repository."""
     account = service.apps.repos.get(call.repo.lower())
     if account is None or call.token is None or account != call.token.account:
         raise NOT_FOUND
 
 
 def _run(service: GitHubService, call: Call) -> Run:
-    _own(service, call)
+    own(service, call)
     found = service.hub.runs.runs.get(call.number("run_id"))
     if found is None or found.repo.lower() != call.repo.lower():
         raise NOT_FOUND
@@ -118,7 +100,7 @@ def _run(service: GitHubService, call: Call) -> Run:
 
 
 def _job(service: GitHubService, call: Call) -> Job:
-    _own(service, call)
+    own(service, call)
     found = service.hub.runs.jobs.get(call.number("job_id"))
     if found is None or found.run.repo.lower() != call.repo.lower():
         raise NOT_FOUND

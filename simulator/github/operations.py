@@ -1,11 +1,12 @@
 """The table of REST operations that the fake answers, each with its permission."""
 
-from simulator.github import app_api, job_api, runner_api
+from simulator.github import app_api, job_api, notice_api, runner_api
 from simulator.github.pipeline import Operation
 
 READ_JOBS, WRITE_JOBS = ("actions", "read"), ("actions", "write")
 ORG_RUNNERS = ("organization_self_hosted_runners", "write")
 REPO_RUNNERS = ("administration", "write")
+STATUSES = ("statuses", "write")
 JIT = "actions_runner_registration"
 ORG, REPO = "/orgs/{org}", "/repos/{owner}/{repo}"
 RUNNERS = "/actions/runners"
@@ -13,6 +14,7 @@ RUNNER = f"{RUNNERS}/{{runner_id}}"
 RUNS = f"{REPO}/actions/runs"
 RUN = f"{RUNS}/{{run_id}}"
 JOB = f"{REPO}/actions/jobs/{{job_id}}"
+COMMIT = f"{REPO}/commits/{{ref}}"
 HOOKS = "/app/hook/deliveries"
 ORG_HOOKS = f"{ORG}/hooks/{{hook_id}}/deliveries"
 READ_HOOKS, WRITE_HOOKS = ("organization_hooks", "read"), ("organization_hooks", "write")
@@ -49,8 +51,9 @@ JOBS = [
     Operation("POST", f"{RUN}/rerun-failed-jobs", job_api.rerun_failed, permission=WRITE_JOBS),
     Operation("POST", f"{RUN}/cancel", job_api.cancel, permission=WRITE_JOBS),
     Operation("POST", f"{RUN}/force-cancel", job_api.cancel, permission=WRITE_JOBS),
-    Operation("POST", f"{REPO}/check-runs", job_api.check_run, permission=("checks", "write")),
-    Operation("POST", f"{REPO}/statuses/{{sha}}", job_api.status, permission=("statuses", "write")),
+    Operation("GET", f"{COMMIT}/check-runs", notice_api.check_runs, permission=("checks", "read")),
+    Operation("POST", f"{REPO}/check-runs", notice_api.check_run, permission=("checks", "write")),
+    Operation("POST", f"{REPO}/statuses/{{sha}}", notice_api.status, permission=STATUSES),
 ]
 
 

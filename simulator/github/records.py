@@ -16,6 +16,7 @@ def books(service: GitHubService, *, deliveries: bool = True) -> Books:
         jobs=tuple(job_record(job) for job in service.hub.runs.jobs.values()),
         runners=tuple(runner_record(runner) for runner in service.hub.registry.ever),
         deliveries=tuple(delivery_record(delivery) for delivery in log),
+        notices=tuple(service.notices),
         calls={route: dict(counts) for route, counts in service.calls.items()},
         violations=tuple(service.contract.violations),
     )

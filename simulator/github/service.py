@@ -6,6 +6,7 @@ import time
 from collections import Counter, defaultdict
 
 from simulator.github.bodies import Bodies, number
+from simulator.github.books import NoticeRecord
 from simulator.github.conformance import Contract
 from simulator.github.deliveries import Deliveries
 from simulator.github.entities import Job, Session
@@ -37,6 +38,7 @@ class GitHubService:
         self.calls: defaultdict[str, Counter[str]] = defaultdict(Counter)
         self.bells: dict[str, asyncio.Event] = defaultdict(asyncio.Event)
         self.jit_configs: list[str] = []
+        self.notices: list[NoticeRecord] = []
         self.closing = False
 
     @property

@@ -181,13 +181,9 @@ def test_an_uninstalled_app_finds_nothing(app: AppClient) -> None:
     assert app.as_app("GET", f"/orgs/{app.owner}/installation").status_code == 404
 
 
-def test_runner_groups_and_commit_statuses_are_answered(app: AppClient) -> None:
+def test_runner_groups_are_answered(app: AppClient) -> None:
     groups = app.call("GET", f"/orgs/{app.owner}/actions/runner-groups").json()
     assert groups["runner_groups"][0]["name"] == "Default"
-    status = app.call(
-        "POST", f"/repos/{app.owner}/app/statuses/abc", json={"state": "failure", "context": "x"}
-    )
-    assert status.status_code == 201
 
 
 def test_every_answer_tells_what_is_left_of_the_budget(app: AppClient) -> None:
