@@ -40,6 +40,7 @@ class _Queued(Wire):
     queued_at: datetime
     delivered_at: datetime
     delivery: str = ""
+    head_sha: str = ""
 
 
 class _Moved(Wire):

@@ -32,6 +32,7 @@ class Routing:
             scope=job.scope,
             name=job.name,
             workflow=job.workflow,
+            head_sha=job.head_sha,
             labels=job.labels,
             label=asked.label,
             spec=spec,

@@ -7,6 +7,7 @@ from runs_fleet.deadlines import NOT_REGISTERED
 from runs_fleet.decisions import rungs_of
 from runs_fleet.ledger import Ledger, Runner
 from runs_fleet.models import JobEvent, Machine, Registration, ReleaseResult
+from runs_fleet.notices import Told
 
 # A machine whose create was never answered may show late: two removals must find none.
 LOOKS_FOR_UNSEEN = 2
@@ -111,3 +112,13 @@ def rerun(ledger: Ledger, answer: Failure | None) -> None:
         ledger.rerun = "requested"
     else:
         ledger.rerun, ledger.reason = "refused", answer.words
+
+
+def told(ledger: Ledger, answer: Told | Failure) -> None:
+    """Take in whether people were told; that they were not is one more thing to say."""
+    if isinstance(answer, Told):
+        ledger.told = answer.by
+        return
+    ledger.told = "nobody"
+    if ledger.over:
+        ledger.reason = f"{ledger.reason} (nobody was told at GitHub: {answer.words})"

@@ -27,6 +27,8 @@ from runs_fleet.models import Rung
 from runs_fleet.placement import ladder
 
 SPOT_LOSSES = 2
+# Somebody waits at GitHub for a runner that will not come.
+UNSERVED = frozenset({"refused", "gave_up"})
 
 
 @dataclass(frozen=True)
@@ -64,6 +66,11 @@ class Rerun:
 
 
 @dataclass(frozen=True)
+class Tell:
+    """Tell people at GitHub why no runner comes."""
+
+
+@dataclass(frozen=True)
 class End:
     """The demand is over without GitHub's word."""
 
@@ -83,7 +90,7 @@ class Done:
     """The job needs nothing more, and every runner is gone."""
 
 
-Step = Create | Ask | Drop | Release | Rerun | End | Wait | Done
+Step = Create | Ask | Drop | Release | Rerun | Tell | End | Wait | Done
 
 
 def next_step(ledger: Ledger, now: datetime) -> Step:
@@ -97,6 +104,8 @@ def next_step(ledger: Ledger, now: datetime) -> Step:
 
 
 def _after_the_job(ledger: Ledger, now: datetime) -> Step:
+    if owes_notice(ledger):
+        return Tell()
     if ledger.held:
         return Wait(next_look(ledger, now))
     return Rerun() if owes_rerun(ledger) else Done()
@@ -138,6 +147,13 @@ def owes_rerun(ledger: Ledger) -> bool:
         and served is not None
         and lost_with_job(ledger, served)
     )
+
+
+def owes_notice(ledger: Ledger) -> bool:
+    """Whether people wait in vain and have not been told; some payloads name no commit."""
+    request = ledger.request
+    wanted = request.policy.tell and request.head_sha != ""
+    return wanted and ledger.over in UNSERVED and not ledger.told
 
 
 def lost_with_job(ledger: Ledger, runner: Runner) -> bool:

@@ -16,7 +16,11 @@ class FleetError(Exception):
 
 
 class Refused(FleetError):
-    """Asking again cannot help."""
+    """Asking again cannot help; `forbidden` when it is because we lack the permission."""
+
+    def __init__(self, message: str, *, forbidden: bool = False) -> None:
+        super().__init__(message)
+        self.forbidden = forbidden
 
 
 class NoCapacity(FleetError):

@@ -176,6 +176,7 @@ class Ledger:
     over: str = ""
     reason: str = ""
     rerun: str = ""
+    told: str = ""
 
     @property
     def active(self) -> Runner | None:

@@ -48,7 +48,10 @@ class RunnerSpec(Wire):
 
 
 class Policy(Wire):
-    """How patient a lifecycle is; part of its input, so that a replay never changes its mind."""
+    """How patient a lifecycle is, and whether it tells people at GitHub why it gave up.
+
+    Part of its input, so that a replay never changes its mind.
+    """
 
     boot_timeout: timedelta = timedelta(minutes=10)
     pickup_timeout: timedelta = timedelta(minutes=10)
@@ -60,6 +63,7 @@ class Policy(Wire):
     retry_least: timedelta = timedelta(seconds=10)
     retry_most: timedelta = timedelta(minutes=10)
     busy_look: timedelta = timedelta(seconds=15)
+    tell: bool = True
 
 
 class Scope(Wire):
@@ -83,6 +87,7 @@ class JobRequest(Wire):
     scope: Scope
     name: str = ""
     workflow: str = ""
+    head_sha: str = ""
     labels: tuple[str, ...]
     label: str
     spec: RunnerSpec | None = None
@@ -272,6 +277,7 @@ class JobOutcome(Wire):
     state: completed (GitHub concluded the job), cancelled (before it ran), refused (bad label),
     gave_up (the ladder ended), timed_out (maximum runtime), released (by an operator),
     vanished (GitHub no longer knows the job).
+    `told` says how people were told at GitHub that no runner comes: check_run, status or nobody.
     """
 
     job_id: int
@@ -285,3 +291,4 @@ class JobOutcome(Wire):
     timings: Timings
     cost: float | None = None
     rerun_requested: bool = False
+    told: str = ""

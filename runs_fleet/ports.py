@@ -17,6 +17,7 @@ from runs_fleet.models import (
     Registration,
     Scope,
 )
+from runs_fleet.notices import Notice, Way
 
 
 @dataclass(frozen=True)
@@ -126,6 +127,17 @@ class GitHub(Protocol):
 
     def rerun_job(self, scope: Scope, job_id: int) -> None:
         """Run a concluded job once more, as a new job with a new id."""
+        ...
+
+
+class Notices(Protocol):
+    """Where people look who wait for their job."""
+
+    def post(self, notice: Notice) -> Way:
+        """Show a notice, or find that it is there; returns how.
+
+        Raises Refused when we may not, or the commit is not there.
+        """
         ...
 
 

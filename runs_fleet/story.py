@@ -126,6 +126,7 @@ def outcome(ledger: Ledger, now: datetime) -> JobOutcome:
         timings=_timings(ledger, last, now),
         cost=_cost(ledger, now),
         rerun_requested=ledger.rerun == "requested",
+        told=ledger.told,
     )
 
 

@@ -16,6 +16,7 @@ from runs_fleet.models import (
     Registration,
     Scope,
 )
+from runs_fleet.notices import Notice, Way
 from runs_fleet.ports import JitRunner, RunnerConfig
 
 
@@ -100,9 +101,25 @@ class MemoryConfigs:
 
 
 @dataclass
+class MemoryNotices:
+    """Notices in the order in which they were posted; each queued error spoils one try."""
+
+    posted: list[Notice] = field(default_factory=list)
+    errors: deque[FleetError] = field(default_factory=deque)
+    by: Way = "check_run"
+
+    def post(self, notice: Notice) -> Way:
+        if self.errors:
+            raise self.errors.popleft()
+        self.posted.append(notice)
+        return self.by
+
+
+@dataclass
 class MemoryGitHub:
     """Registrations by name, job facts by id; `busy` names cannot be deleted."""
 
+    notices: MemoryNotices = field(default_factory=MemoryNotices)
     runners: dict[str, Registration] = field(default_factory=dict)
     jobs: dict[int, JobEvent] = field(default_factory=dict)
     busy: set[str] = field(default_factory=set)

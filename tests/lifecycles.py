@@ -15,6 +15,7 @@ from temporalio.client import Client, WorkflowHandle
 from temporalio.worker import Worker
 
 from activities.jobs import JobActivities
+from activities.notices import NoticeActivities
 from activities.runners import RunnerActivities
 from runs_fleet import names
 from runs_fleet.models import (
@@ -39,6 +40,7 @@ QUICK = Policy(
     retry_least=timedelta(milliseconds=50),
     busy_look=timedelta(milliseconds=100),
 )
+SHA = "5c1f" * 10
 JOB_IDS = itertools.count(9_000_000)
 PATIENCE = 15.0
 
@@ -172,6 +174,7 @@ async def serving(
                 runners.release_runner,
                 jobs.look_up_job,
                 jobs.rerun_job,
+                NoticeActivities(github.notices).tell,
             ],
             activity_executor=threads,
         ):
@@ -187,6 +190,7 @@ def request(*, policy: Policy = QUICK, **changes: Any) -> JobRequest:
         "scope": Scope(repo="octo/hello"),
         "name": "build",
         "workflow": "CI",
+        "head_sha": SHA,
         "labels": ("runs-fleet/cpu=4",),
         "label": "runs-fleet/cpu=4",
         "spec": RunnerSpec(),

@@ -237,3 +237,12 @@ def test_a_strange_value_anywhere_is_read_or_bad(
     body = json.dumps(payload).encode()
     with suppress(BadPayload):
         assert events.read("workflow_job", body, delivery="guid", received_at=NOON)
+
+
+def test_a_job_knows_its_commit() -> None:
+    assert queued(head_sha="a" * 40).head_sha == "a" * 40
+
+
+@pytest.mark.parametrize("odd", [None, "", "main", 7, "A" * 40, "a" * 41, ["a" * 40]])
+def test_an_odd_commit_is_none(odd: object) -> None:
+    assert queued(head_sha=odd).head_sha == ""

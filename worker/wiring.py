@@ -10,6 +10,7 @@ from temporalio.client import Client
 from temporalio.runtime import Runtime
 
 from activities.jobs import JobActivities
+from activities.notices import NoticeActivities
 from activities.runners import RunnerActivities
 from activities.sweeps import (
     CloudActivities,
@@ -26,6 +27,7 @@ from runs_fleet.github.api import GitHubApi
 from runs_fleet.github.auth import AppKey
 from runs_fleet.github.client import GitHubClient
 from runs_fleet.github.events import JobQueued
+from runs_fleet.github.notices import GitHubNotices
 from runs_fleet.github.sweep import SweepClient
 from runs_fleet.providers.ec2.events import machine_event
 from runs_fleet.providers.ec2.inventory import Ec2Inventory
@@ -74,6 +76,7 @@ def ec2(
         activities=[
             *_activities(runners),
             *_job_activities(JobActivities(github)),
+            NoticeActivities(GitHubNotices(github.api)).tell,
             *_sweep(settings, temporal, aws=aws, provider=provider, github=github),
         ],
         relays=_relays(settings, temporal, aws, counts=counts),

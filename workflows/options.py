@@ -47,6 +47,8 @@ REGISTER = _options(call=20, patience=600, pause=30)
 RELEASE = _options(call=25, patience=75, pause=10)
 ASK = _options(call=10, patience=20, pause=5)
 RERUN = _options(call=10, patience=6 * 3600, pause=60)
+# A courtesy: it must not keep a lifecycle open for long.
+TELL = _options(call=20, patience=120, pause=15)
 # A sweep has another one after it: what does not work by the second try is left to that.
 LAST = [*VERDICTS, "RateLimited", "RunnerBusy"]
 LOOK = _options(call=60, patience=150, pause=5, tries=2, final=LAST)

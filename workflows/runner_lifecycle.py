@@ -8,8 +8,10 @@ from temporalio import workflow
 
 with workflow.unsafe.imports_passed_through():
     from activities.jobs import JobActivities
+    from activities.notices import NoticeActivities
     from activities.runners import RunnerActivities
-    from runs_fleet import answers, decisions, story
+    from runs_fleet import answers, decisions, notices, story
+    from runs_fleet.decisions import UNSERVED
     from runs_fleet.ledger import Ledger, Runner
     from runs_fleet.models import (
         JobEvent,
@@ -87,6 +89,8 @@ class RunnerLifecycle:
                     await self._ask()
                 case decisions.Rerun():
                     await self._rerun()
+                case decisions.Tell():
+                    await self._tell()
 
     def _next_step(self) -> decisions.Step:
         """Choose the next thing to do outside; what only changes the ledger is done at once."""
@@ -230,3 +234,17 @@ class RunnerLifecycle:
         )
         await self._settled(asking)
         answers.rerun(self._ledger, answer(asking).told)
+
+    async def _tell(self) -> None:
+        """Tell people why no runner comes; that this fails is no reason to stay."""
+        self._ledger.told = "asked"
+        telling = workflow.start_activity_method(
+            NoticeActivities.tell,
+            notices.write(self._ledger),
+            summary=f"tell people at GitHub: {self._ledger.over}",
+            **options.TELL,
+        )
+        await self._settled(telling, unneeded=lambda: self._ledger.over not in UNSERVED)
+        answers.told(self._ledger, answer(telling).told)
+        facts = {"told": self._ledger.told, "reason": self._ledger.reason}
+        workflow.logger.info("people told", extra=facts)

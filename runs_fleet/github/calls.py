@@ -80,7 +80,8 @@ def verdict(call: Call, response: httpx.Response, *, now: float) -> FleetError:
     if STILL_RUNNING in said.lower():
         return Unavailable(text)
     hopeless = response.is_client_error and response.status_code != httpx.codes.REQUEST_TIMEOUT
-    return Refused(text) if hopeless else Unavailable(text)
+    forbidden = response.status_code == httpx.codes.FORBIDDEN
+    return Refused(text, forbidden=forbidden) if hopeless else Unavailable(text)
 
 
 def limited_bucket(call: Call, response: httpx.Response) -> str:

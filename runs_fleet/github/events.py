@@ -3,6 +3,7 @@
 https://docs.github.com/en/webhooks/webhook-events-and-payloads#workflow_job
 """
 
+import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Annotated, Literal, TypeVar
@@ -17,6 +18,7 @@ PHASES: dict[str, Literal["in_progress", "completed"]] = {
     "in_progress": "in_progress",
     "completed": "completed",
 }
+SHA = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 EARLIEST = datetime(2008, 1, 1, tzinfo=UTC)
 
 
@@ -44,6 +46,7 @@ class JobQueued:
     delivered_at: datetime
     delivery: str
     asked: Request | Refusal
+    head_sha: str = ""
 
 
 @dataclass(frozen=True)
@@ -72,6 +75,10 @@ def _utc(moment: datetime | None) -> datetime | None:
     return moment if moment and moment > EARLIEST else None
 
 
+def _is_sha(text: object) -> bool:
+    return isinstance(text, str) and SHA.fullmatch(text) is not None
+
+
 def _shown(text: object) -> object:
     """Make what is only for people fit anywhere: short, and without control characters."""
     if not isinstance(text, str):
@@ -82,6 +89,8 @@ def _shown(text: object) -> object:
 _Id = Annotated[int, Field(strict=True, gt=0, lt=2**63)]
 _When = Annotated[datetime | None, AfterValidator(_utc)]
 _Shown = Annotated[str, BeforeValidator(_shown)]
+# Only a whole name of a commit can be told anything.
+_Sha = Annotated[str, BeforeValidator(lambda given: given if _is_sha(given) else "")]
 _Login = Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]{1,100}$")]
 _FullName = Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]{1,100}/[A-Za-z0-9_.-]{1,100}$")]
 _Labels = Annotated[
@@ -128,6 +137,7 @@ class _Job(_Tolerant):
 
 class _WaitingJob(_Job):
     run_id: _Id
+    head_sha: _Sha = ""
     run_attempt: Annotated[int, BeforeValidator(lambda given: 1 if given is None else given)] = (
         Field(default=1, ge=1, lt=2**31)
     )
@@ -202,6 +212,7 @@ def _waiting(
         delivered_at=received_at,
         delivery=delivery,
         asked=asked,
+        head_sha=job.head_sha,
     )
 
 

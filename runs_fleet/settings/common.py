@@ -81,6 +81,7 @@ class Timing(Common):
     retry_least: Duration = _patience("retry_least")
     retry_most: Duration = _patience("retry_most")
     busy_look: Duration = _patience("busy_look")
+    tell: bool = _patience("tell", "on or off")
 
     @property
     def policy(self) -> Policy:

@@ -61,6 +61,10 @@ async def test_a_bad_label_is_a_lifecycle_that_says_why(fleet: Fleet) -> None:
     assert outcome.state == "refused"
     assert "cpu=lots" in outcome.reason
     assert fleet.machines(job_id) == []
+    [notice] = [
+        each for each in fleet.github.books().notices if each.external_id == f"job-{job_id}"
+    ]
+    assert (notice.kind, notice.conclusion, outcome.told) == ("check_run", "failure", "check_run")
     fleet.github.cancel_job(job_id)
 
 

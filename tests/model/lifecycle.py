@@ -6,9 +6,10 @@ from typing import Any
 
 from activities.runners import RunnerActivities
 from activities.verdicts import verdicts
-from runs_fleet import answers, decisions, story
+from runs_fleet import answers, decisions, notices, story
 from runs_fleet.ledger import Ledger, Runner
 from runs_fleet.models import JobEvent, JobRequest, MachineEvent, ReleaseRequest, RunnerReport
+from runs_fleet.notices import Notice, Told
 from tests.model.calls import Call
 from tests.model.chaos import Chaos
 from tests.model.clock import Clock
@@ -49,6 +50,9 @@ class Outside:
         request = ledger.request
         with verdicts():
             self.github.rerun_job(request.scope, request.job_id)
+
+    def told(self, notice: Notice) -> Told:
+        return Told(by="check_run")
 
 
 class Lifecycle:
@@ -120,6 +124,8 @@ class Lifecycle:
                     yield from self._ask()
                 case decisions.Rerun():
                     yield from self._rerun()
+                case decisions.Tell():
+                    yield from self._tell()
 
     def _next_step(self) -> decisions.Step:
         while True:
@@ -225,6 +231,14 @@ class Lifecycle:
         call = self._call(lambda: self.outside.rerun(self.ledger), options.RERUN)
         yield from self._settled(call)
         answers.rerun(self.ledger, call.answer)
+
+    def _tell(self) -> Turns:
+        self.ledger.told = "asked"
+        notice = notices.write(self.ledger)
+        call = self._call(lambda: self.outside.told(notice), options.TELL)
+        yield from self._settled(call, lambda: self.ledger.over not in decisions.UNSERVED)
+        self._log("told", notice.key, call.answer)
+        answers.told(self.ledger, call.answer)
 
     def tell(self) -> str:
         """The page of the job, as an operator would read it."""

@@ -100,6 +100,7 @@ class World:
             run_id=1,
             run_attempt=job.attempt,
             scope=Scope(repo="octo/hello"),
+            head_sha="5c1f" * 10,
             labels=(job.label,),
             label=job.label,
             spec=RunnerSpec(),
