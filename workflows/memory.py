@@ -60,9 +60,10 @@ class Memory:
         """Leave to the next run what was found amiss."""
         self.suspects[part] = found
 
-    def rest(self, part: PartName, keys: Iterable[str]) -> None:
+    def rest(self, part: PartName, keys: Iterable[str], pause: timedelta | None = None) -> None:
         """Leave some alone for a while: what works, or has been told."""
-        self.suspects[part] = sweeping.rested(self.suspects[part], keys, self.now + self.pause)
+        until = self.now + (pause or self.pause)
+        self.suspects[part] = sweeping.rested(self.suspects[part], keys, until)
 
     def state(self) -> SweepState:
         """What the next run begins with."""

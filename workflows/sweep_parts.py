@@ -1,7 +1,7 @@
 """The parts of a sweep: each looks, decides by pure rules, and puts right what is ripe."""
 
 from collections.abc import Iterable, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from temporalio import workflow
@@ -31,6 +31,8 @@ with workflow.unsafe.imports_passed_through():
 
 FORGOTTEN = "NotFound"
 MOST_DESCRIBED = 200
+# A signal is not forgotten, and each one is an event in a history.
+TOLD = timedelta(days=1)
 
 
 class Parts:
@@ -91,7 +93,8 @@ class Parts:
         ]
         answers = await tally.repair(repairs)
         self._memory.suspect(tally.name, gone | unseen.suspects)
-        self._memory.rest(tally.name, (key for key, found in answers.items() if not found.kind))
+        told = [key for key, found in answers.items() if not found.kind]
+        self._memory.rest(tally.name, told, TOLD)
 
     async def configs(self, tally: Tally, *, listed: Answer) -> None:
         """Delete the configs of machines that are gone."""
