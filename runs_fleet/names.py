@@ -37,6 +37,11 @@ def sweep(mode: str) -> str:
     return f"sweep-{mode}"
 
 
+def market(mode: str) -> str:
+    """Name the one workflow that remembers what one mode's workers know of the market."""
+    return f"market-{mode}"
+
+
 def config_path(prefix: str, machine_id: str) -> str:
     """Name the parameter from which a machine reads its runner's config."""
     return f"{prefix.rstrip('/')}/{machine_id}"
