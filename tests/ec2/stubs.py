@@ -1,6 +1,7 @@
 """A scripted EC2: answers in order, and a complaint about anything else that is asked."""
 
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from functools import cache
 from typing import Any
 
@@ -10,6 +11,7 @@ from types_boto3_ec2.client import EC2Client
 
 from runs_fleet.aws.clients import clients
 from runs_fleet.placement import InstanceType
+from runs_fleet.providers.ec2.capacity import CapacityMemory
 from runs_fleet.providers.ec2.provider import Ec2Provider
 from runs_fleet.providers.ec2.site import Site
 from tests.ec2.servers import session
@@ -43,6 +45,10 @@ class Clock:
     def __call__(self) -> float:
         return self.now
 
+    def moment(self) -> datetime:
+        """The same time, as calendars have it."""
+        return datetime.fromtimestamp(self.now, UTC)
+
 
 class ScriptedEc2:
     """EC2 by script, and the provider that reads from it."""
@@ -54,7 +60,10 @@ class ScriptedEc2:
         self.asked: list[dict[str, Any]] = []
         self.client.meta.events.register(CREATES, self._note)
         site = Site(templates={"arm64": "lt-1"}, subnets=tuple(ZONES))
-        self.provider = Ec2Provider(self.client, site, catalog=FixedCatalog(), clock=self.clock)
+        self.memory = CapacityMemory(holder="me", now=self.clock.moment)
+        self.provider = Ec2Provider(
+            self.client, site, catalog=FixedCatalog(), memory=self.memory, clock=self.clock
+        )
 
     def close(self) -> None:
         self.client.meta.events.unregister(CREATES, self._note)

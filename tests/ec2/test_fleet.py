@@ -1,18 +1,26 @@
 """The CreateFleet request, read whole."""
 
+import pytest
+
+from runs_fleet.market import Kind, Offer
 from runs_fleet.models import Arch, Market, Rung, RunnerSpec
 from runs_fleet.placement import InstanceType
-from runs_fleet.providers.ec2.capacity import Offer, SoldOut
+from runs_fleet.providers.ec2.capacity import Avoided
 from runs_fleet.providers.ec2.fleet import MOST_OVERRIDES, Choice, choices, fleet_request
 from runs_fleet.providers.ec2.site import LaunchTemplate, RootVolume, Subnet
 from tests.ec2.orders import ON_DEMAND, SPOT, order
-from tests.ec2.stubs import Clock
 
 A, B = Subnet("subnet-a", "z-a"), Subnet("subnet-b", "z-b")
 BOTH = frozenset({"z-a", "z-b"})
 C8G = InstanceType("c8g.large", 2, 4096, "arm64", zones=BOTH)
 M8G = InstanceType("m8g.large", 2, 8192, "arm64", zones=frozenset({"z-a"}), spot=False)
 C7A = InstanceType("c7a.large", 2, 4096, "amd64", zones=BOTH)
+R8G = InstanceType("r8g.large", 2, 16384, "arm64", zones=BOTH)
+NOTHING = Avoided()
+C8G_PLACES = [("c8g.large", "z-a"), ("c8g.large", "z-b")]
+R8G_PLACES = [("r8g.large", "z-a"), ("r8g.large", "z-b")]
+C8G_SPOT, R8G_SPOT = Kind(Market.SPOT, "c8g.large"), Kind(Market.SPOT, "r8g.large")
+IN_A, IN_B = (Offer(Market.SPOT, "c8g.large", zone) for zone in ("z-a", "z-b"))
 TEMPLATES: dict[Arch, LaunchTemplate] = {
     "arm64": LaunchTemplate("lt-arm", "7"),
     "amd64": LaunchTemplate("lt-amd", "2"),
@@ -113,27 +121,33 @@ def test_a_disk_is_never_smaller_than_the_image() -> None:
 
 
 def test_types_are_asked_for_where_they_are_offered_and_sold() -> None:
-    spot = choices([C8G, M8G], [A, B], market=Market.SPOT, sold_out=())
-    on_demand = choices([C8G, M8G], [A, B], market=Market.ON_DEMAND, sold_out=())
+    spot = choices([C8G, M8G], [A, B], market=Market.SPOT, avoided=NOTHING)
+    on_demand = choices([C8G, M8G], [A, B], market=Market.ON_DEMAND, avoided=NOTHING)
     assert spot == (Choice(C8G, A), Choice(C8G, B))
     assert on_demand == (*spot, Choice(M8G, A))
 
 
 def test_a_request_never_has_more_overrides_than_ec2_takes() -> None:
     many = [InstanceType(f"c8g.{n}", 2, 4096, "arm64", zones=BOTH) for n in range(MOST_OVERRIDES)]
-    assert len(choices(many, [A, B], market=Market.SPOT, sold_out=())) == MOST_OVERRIDES
+    assert len(choices(many, [A, B], market=Market.SPOT, avoided=NOTHING)) == MOST_OVERRIDES
 
 
-def test_sold_out_offers_come_back_by_themselves() -> None:
-    clock = Clock()
-    memory = SoldOut(clock)
-    early, late = Offer(Market.SPOT, "c8g.large", "z-a"), Offer(Market.SPOT, "c8g.large", "z-b")
-    memory.note([early])
-    clock.now += 179
-    memory.note([late])
-    assert memory.offers() == {early, late}
-    clock.now += 2
-    assert memory.offers() == {late}
+@pytest.mark.parametrize(
+    ("offers", "kinds", "left"),
+    [
+        ({IN_A}, set(), [("c8g.large", "z-b"), *R8G_PLACES]),
+        (set(), {C8G_SPOT}, R8G_PLACES),
+        ({IN_A, IN_B}, {R8G_SPOT}, R8G_PLACES),
+        ({IN_A}, {C8G_SPOT, R8G_SPOT}, [("c8g.large", "z-b"), *R8G_PLACES]),
+        (set(), {C8G_SPOT, R8G_SPOT}, [*C8G_PLACES, *R8G_PLACES]),
+    ],
+)
+def test_what_is_to_be_avoided_is_left_out_unless_nothing_is_left(
+    offers: set[Offer], kinds: set[Kind], left: list[tuple[str, str]]
+) -> None:
+    avoided = Avoided(frozenset(offers), frozenset(kinds))
+    chosen = choices([C8G, R8G], [A, B], market=Market.SPOT, avoided=avoided)
+    assert [(each.type.name, each.subnet.zone) for each in chosen] == left
 
 
 def test_tags_are_within_what_ec2_accepts() -> None:

@@ -21,9 +21,10 @@ from runs_fleet.aws.errors import (
     verdict,
 )
 from runs_fleet.errors import FleetError, NoCapacity, Refused, Unavailable
+from runs_fleet.market import Kind, Offer
 from runs_fleet.models import Arch, Machine, MachineOrder, Market
 from runs_fleet.placement import InstanceType
-from runs_fleet.providers.ec2.capacity import Offer
+from runs_fleet.providers.ec2.capacity import Avoided
 from runs_fleet.providers.ec2.site import LaunchTemplate, RootVolume, Subnet
 
 if TYPE_CHECKING:
@@ -49,17 +50,21 @@ class Choice:
     def offer(self, market: Market) -> Offer:
         return Offer(market, self.type.name, self.subnet.zone)
 
+    def kind(self, market: Market) -> Kind:
+        return Kind(market, self.type.name)
+
 
 def choices(
     types: Sequence[InstanceType],
     subnets: Sequence[Subnet],
     *,
     market: Market,
-    sold_out: Collection[Offer],
+    avoided: Avoided,
 ) -> tuple[Choice, ...]:
-    """Pair types with the subnets whose zones offer them, without what is sold out.
+    """Pair types with the subnets whose zones offer them, without what is to be avoided.
 
-    When everything is sold out, everything is asked for: the memory may be wrong by now.
+    When that leaves nothing, what is taken away too often is better than what is sold out; when
+    everything is sold out, everything is asked for: the memory may be wrong by now.
     """
     pairs = [
         Choice(each, subnet)
@@ -68,8 +73,9 @@ def choices(
         for subnet in subnets
         if subnet.zone in each.zones
     ]
-    fresh = [each for each in pairs if each.offer(market) not in sold_out]
-    return tuple((fresh or pairs)[:MOST_OVERRIDES])
+    there = [each for each in pairs if each.offer(market) not in avoided.offers]
+    stays = [each for each in there if each.kind(market) not in avoided.kinds]
+    return tuple((stays or there or pairs)[:MOST_OVERRIDES])
 
 
 def fleet_request(

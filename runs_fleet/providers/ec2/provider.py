@@ -10,10 +10,11 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from runs_fleet.aws.errors import MISMATCH, code_of, translate, translated
 from runs_fleet.errors import NoCapacity, Refused
+from runs_fleet.market import Kind
 from runs_fleet.models import Arch, Machine, MachineOrder, MachineStatus
 from runs_fleet.placement import InstanceType, Terms, choose
 from runs_fleet.providers.ec2 import fleet, instances
-from runs_fleet.providers.ec2.capacity import SoldOut
+from runs_fleet.providers.ec2.capacity import CapacityMemory
 from runs_fleet.providers.ec2.catalog import InstanceCatalog
 from runs_fleet.providers.ec2.site import Grounds, LaunchTemplate, Site
 from runs_fleet.providers.ec2.tokens import Tokens
@@ -34,7 +35,7 @@ class Catalog(Protocol):
 
 
 class Ec2Provider:
-    """Thread safe; one for each process, since it remembers offers, tokens and sold-out types."""
+    """Thread safe; one for each process, since it remembers offers, tokens and the market."""
 
     def __init__(
         self,
@@ -42,13 +43,14 @@ class Ec2Provider:
         site: Site,
         *,
         catalog: Catalog | None = None,
+        memory: CapacityMemory | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._ec2 = ec2
         self._site = site
         self._grounds = Grounds(ec2, site, clock=clock)
         self._catalog = catalog or InstanceCatalog(ec2, clock=clock)
-        self._sold_out = SoldOut(clock)
+        self._memory = memory or CapacityMemory()
         self._tokens = Tokens()
 
     def warm_up(self) -> None:
@@ -70,7 +72,7 @@ class Ec2Provider:
                 return self._adopt(order)
             raise translate(error, f"create {order.runner}") from error
         self._tokens.answered(order.token)
-        made = self._read(answer)
+        made = self._read(answer, order)
         if asked.repeated:
             self._refuse_the_dead(made, order)
         return made
@@ -107,7 +109,9 @@ class Ec2Provider:
         subnets = self._grounds.subnets(private=spec.private)
         site = Terms(templates.keys(), [each.zone for each in subnets], self._site.families)
         types = choose(spec, self._catalog.types(), site=site, wide=order.rung.wide)
-        chosen = fleet.choices(types, subnets, market=market, sold_out=self._sold_out.offers())
+        kinds = {Kind(market, each.name) for each in types}
+        avoided = self._memory.avoided(kinds, token=order.token)
+        chosen = fleet.choices(types, subnets, market=market, avoided=avoided)
         if not chosen:
             raise NoCapacity(f"none of the {len(types)} fitting types is sold as {market.value}")
         needed = {each.type.arch for each in chosen} if spec.disk else set[Arch]()
@@ -124,10 +128,11 @@ class Ec2Provider:
             )
         return {arch: templates[arch]}
 
-    def _read(self, answer: CreateFleetResultTypeDef) -> Machine:
+    def _read(self, answer: CreateFleetResultTypeDef, order: MachineOrder) -> Machine:
         zones = self._grounds.zones()
-        self._sold_out.note(fleet.sold_out(answer, zones))
+        self._memory.note(fleet.sold_out(answer, zones))
         made = fleet.machine(answer, zones)
+        self._memory.settle(order.token, made)
         if made is None:
             raise fleet.failure(answer, zones)
         return made
