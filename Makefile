@@ -4,9 +4,10 @@ UV := $(VENV)/bin/uv
 RUN := $(VENV)/bin/
 STAMP := $(VENV)/.ready
 ARGS ?=
+FILE ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check lint format bench pictures setup clean
+.PHONY: help demo test check lint format bench replay pictures setup clean
 
 help:  ## Show this
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -31,6 +32,9 @@ format: $(STAMP)  ## Put the code into shape
 
 bench: $(STAMP)  ## Measure latency and cost per job; see docs/benchmarks.md
 	$(RUN)python -m bench $(ARGS)
+
+replay: $(STAMP)  ## Play recorded histories against this code; FILE=job.json for one of your own
+	$(RUN)python -m tests.replay $(FILE)
 
 pictures: $(STAMP)  ## Take the pictures of docs/pictures again (needs chromium)
 	$(RUN)python -m simulator.pictures

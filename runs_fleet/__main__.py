@@ -7,6 +7,7 @@ orchestrator, and an installation without the `demo` extra has no simulator to i
 import json
 import sys
 from importlib.metadata import version as installed
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -28,8 +29,13 @@ app = typer.Typer(
 )
 labels_app = typer.Typer(no_args_is_help=True, help="Understand `runs-on` labels.")
 app.add_typer(labels_app, name="labels")
+jobs_app = typer.Typer()
+app.add_typer(jobs_app, name="jobs")
+history_app = typer.Typer(no_args_is_help=True, help="What a job's workflow went through.")
+app.add_typer(history_app, name="history")
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")]
+JobId = Annotated[int, typer.Argument(min=1, help="The last number in the job's URL at GitHub.")]
 
 
 def main() -> None:
@@ -80,6 +86,53 @@ def explain(
         raise typer.Exit(1)
     if not as_json:
         Console().print(_table(found))
+
+
+@jobs_app.callback(invoke_without_command=True)
+def jobs(
+    context: typer.Context,
+    state: Annotated[str | None, typer.Option(help="Only jobs in this state.")] = None,
+    repo: Annotated[str | None, typer.Option(help="Only jobs of this OWNER/NAME.")] = None,
+    limit: Annotated[int, typer.Option(min=1, help="How many at the most.")] = 50,
+    as_json: Json = False,
+) -> None:
+    """See jobs, those that are not over first, and end them; TEMPORAL_* say where.
+
+    Exit status: 0 done, 1 no such job, 2 wrong question, or Temporal is out of reach.
+    """
+    if context.invoked_subcommand is None:
+        from cli.jobs import show_list as run
+
+        raise typer.Exit(run(state=state, repo=repo, limit=limit, as_json=as_json))
+
+
+@jobs_app.command()
+def show(job_id: JobId, as_json: Json = False) -> None:
+    """Tell the story of one job."""
+    from cli.jobs import show_one as run
+
+    raise typer.Exit(run(job_id, as_json=as_json))
+
+
+@jobs_app.command()
+def cancel(job_id: JobId) -> None:
+    """Take a job's runners away, even busy ones, and end its workflow."""
+    from cli.jobs import cancel as run
+
+    raise typer.Exit(run(job_id))
+
+
+@history_app.command()
+def export(
+    job_id: JobId,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="A file; stdout without it.")
+    ] = None,
+) -> None:
+    """Write a job's history as JSON; `make replay FILE=...` plays it against the code."""
+    from cli.history import export as run
+
+    raise typer.Exit(run(job_id, output))
 
 
 @app.command()

@@ -1,16 +1,15 @@
 """`python -m tests.replay.record [SCENARIO ...]`: record histories anew, all of them by default."""
 
 import asyncio
-import json
 import sys
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
 
 from temporalio.client import Client, WorkflowFailureError, WorkflowHistory
 from temporalio.contrib.pydantic import pydantic_data_converter
 
+from cli.history import tidy
 from simulator.temporal import TemporalServer
 from tests.fakes import MemoryConfigs, MemoryGitHub, MemoryProvider
 from tests.lifecycles import serving
@@ -18,9 +17,6 @@ from tests.replay.scenarios import NAMES, Scenario, Stage
 from workflows import attributes
 
 HISTORIES = Path(__file__).parent / "histories"
-RECORDER = "recorder"
-# What a replay does not look at, and what tells of the machine that recorded.
-NOISE = {"stackTrace", "taskId", "requestId", "meteringMetadata", "workerVersion"}
 
 
 async def main(names: Sequence[str]) -> None:
@@ -32,10 +28,8 @@ async def main(names: Sequence[str]) -> None:
 
 
 async def connected(address: str) -> Client:
-    """Connect under a name that says nothing of the machine, as histories repeat it."""
-    client = await Client.connect(
-        address, data_converter=pydantic_data_converter, identity=RECORDER
-    )
+    """Connect to a server, and teach it our search attributes."""
+    client = await Client.connect(address, data_converter=pydantic_data_converter)
     await attributes.ensure(client)
     return client
 
@@ -52,24 +46,13 @@ async def recorded(client: Client, scenario: Scenario) -> WorkflowHistory:
 
 
 def keep(name: str, history: WorkflowHistory) -> None:
-    """Write a history, one event a line."""
-    events = _quiet(json.loads(history.to_json())["events"])
-    lines = ",\n".join(json.dumps(event, separators=(",", ":")) for event in events)
-    path = HISTORIES / f"{name}.json"
-    path.write_text(f'{{"events":[\n{lines}\n]}}\n')
+    """Write a history to where the tests find it."""
+    (HISTORIES / f"{name}.json").write_text(tidy(history))
 
 
 def kept(name: str) -> WorkflowHistory:
     """Read a history that was kept."""
     return WorkflowHistory.from_json(f"job-{name}", (HISTORIES / f"{name}.json").read_text())
-
-
-def _quiet(value: Any) -> Any:
-    if isinstance(value, list):
-        return [_quiet(item) for item in value]
-    if isinstance(value, dict):
-        return {key: _quiet(item) for key, item in value.items() if key not in NOISE}
-    return value
 
 
 if __name__ == "__main__":

@@ -1,0 +1,1 @@
+"""The operators' commands, against a real Temporal server."""
