@@ -17,7 +17,7 @@ from runs_fleet.github.events import JobMoved, JobQueued
 
 PATIENCE = 1.0
 # More than these would not be done within the patience, so the next ones need not wait for it.
-MOST_TRYING = 64
+MOST_TRYING = 32
 
 Reason = Literal["slow", "unavailable", "away", "crowded", "order"]
 Call = Callable[[], Awaitable[Ack]]
