@@ -24,14 +24,14 @@ from runs_fleet.settings.fields import (
     secret,
     setting,
 )
-from runs_fleet.settings.sweep import SweepSettings
+from runs_fleet.settings.market import MarketSettings
 
 KEY = "the App's private key in PEM form, here or in the file, not both"
 QUEUE = "the URL of an SQS queue"
 TEMPLATE = "a launch template's id or name, with :VERSION if not its default; at least one"
 
 
-class WorkerSettings(SweepSettings):
+class WorkerSettings(MarketSettings):
     """Settings of `runs-fleet worker`, whatever its mode."""
 
     github_api_url: Url = setting(
