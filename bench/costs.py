@@ -22,7 +22,7 @@ class _Load:
     def __init__(self, world: World, name: str, send: Callable[[], list[int]]) -> None:
         github, aws = _github_calls(world), _aws_calls(world)
         self.name, self.jobs = name, send()
-        traffic.released(world)
+        traffic.done(world, self.jobs)
         self.github = _github_calls(world) - github
         self.aws = _aws_calls(world) - aws
         self.costs = asyncio.run(costs(world.temporal.address, self.jobs))
@@ -51,8 +51,9 @@ def normal_jobs(sizes: Sizes, say: Say) -> list[Result]:
 def _one_at_a_time(world: World, count: int) -> list[int]:
     jobs = list[int]()
     for _ in range(count):
-        jobs += traffic.send(world, 1)
-        traffic.released(world)
+        sent = traffic.send(world, 1)
+        traffic.done(world, sent)
+        jobs += sent
     return jobs
 
 

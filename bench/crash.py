@@ -25,7 +25,7 @@ def killed_worker(sizes: Sizes, say: Say) -> list[Result]:
         restarted = time.time()
         world.start_worker()
         say("a new worker takes over")
-        traffic.released(world)
+        traffic.done(world, jobs)
         return [_result(world, jobs, before=before, restarted=restarted)]
 
 

@@ -103,6 +103,12 @@ def cancel(world: World, jobs: Sequence[int], *, patience: float = 180) -> None:
     released(world, patience=patience)
 
 
+def done(world: World, jobs: Sequence[int], *, patience: float = 180) -> None:
+    """Wait until GitHub has concluded jobs, and nothing is left of them."""
+    until(lambda: set(jobs) & _unfinished(world), patience=patience)
+    released(world, patience=patience)
+
+
 def released(world: World, *, patience: float = 180) -> None:
     """Wait until every lifecycle is over and no machine, registration or parameter is left."""
     until(lambda: left(world), patience=patience)
@@ -122,6 +128,10 @@ def open_lifecycles(world: World) -> int:
         return await (await Watcher.connect(world.temporal.address)).open_count()
 
     return asyncio.run(count())
+
+
+def _unfinished(world: World) -> set[int]:
+    return {job.id for job in world.github.books(deliveries=False).unfinished}
 
 
 def _registered(world: World) -> set[int]:
