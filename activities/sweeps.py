@@ -92,6 +92,7 @@ def _queued(job: WaitingJob, asked: labels.Request | labels.Refusal) -> JobQueue
         delivered_at=now,
         delivery=SOURCE,
         asked=asked,
+        head_sha=job.head_sha,
     )
 
 

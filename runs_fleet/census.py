@@ -130,6 +130,7 @@ class WaitingJob(Wire):
     workflow: str = ""
     labels: tuple[str, ...]
     url: str = ""
+    head_sha: str = ""
     queued_at: datetime
 
 

@@ -73,6 +73,7 @@ class _Job(_Answer):
     workflow_name: str | None = None
     labels: tuple[str, ...] = ()
     html_url: str | None = None
+    head_sha: str | None = None
     created_at: AwareDatetime | None = None
     started_at: AwareDatetime | None = None
 
@@ -263,5 +264,6 @@ def _waiting(job: _Job, scope: Scope, *, now: datetime) -> WaitingJob:
         workflow=job.workflow_name or "",
         labels=job.labels,
         url=job.html_url or "",
+        head_sha=job.head_sha or "",
         queued_at=job.created_at or job.started_at or now,
     )

@@ -75,6 +75,7 @@ def test_queued_jobs_of_ours_are_found(sweep: SweepClient, world: GitHubWorld, o
     assert {job.job_id for job in found} == set(jobs)
     assert {job.name for job in found} == {"build", "test"}
     assert found[0].scope.org == owner
+    assert len(found[0].head_sha) == 40
     assert found[0].labels[0].startswith("runs-fleet=")
 
 
