@@ -16,6 +16,7 @@ from pydantic import BaseModel
 
 from simulator.aws.client import AwsWorld
 from simulator.aws.models import AgentPlan, AwsConfig, Levers
+from simulator.balancer import Balancer
 from simulator.github.plans import Settings
 from simulator.github.world import GitHubWorld
 from simulator.ports import free_port
@@ -39,10 +40,12 @@ OURS = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "VIRTUAL_ENV", "PYTHONPATH")
 class Plan(BaseModel):
     """What the world is like.
 
-    `database` makes Temporal survive a kill -9; without `agents` machines run nothing.
+    `database` makes Temporal survive a kill -9; without `agents` machines run nothing. Before
+    several `apis` stands a load balancer.
     """
 
     seed: int = 1
+    apis: int = 1
     workers: int = 1
     ui: bool = False
     database: bool = False
@@ -75,9 +78,10 @@ class World:
         self.github = GitHubWorld(
             seed=self.plan.seed, settings=self.plan.github, directory=self.home
         )
-        self.api: subprocess.Popen[bytes] | None = None
+        self.apis: dict[int, subprocess.Popen[bytes]] = {}
         self.workers: list[subprocess.Popen[bytes]] = []
-        self.api_port = free_port()
+        self.api_ports = [free_port() for _ in range(self.plan.apis)]
+        self._balancer = Balancer(self.api_ports) if self.plan.apis > 1 else None
         self.report_secret = secrets.token_urlsafe(32)
 
     def __enter__(self) -> Self:
@@ -97,9 +101,15 @@ class World:
         self._stack.close()
 
     @property
+    def api(self) -> subprocess.Popen[bytes] | None:
+        """The first API."""
+        return self.apis.get(0)
+
+    @property
     def webhook_url(self) -> str:
         """Where GitHub delivers."""
-        return f"http://127.0.0.1:{self.api_port}/webhook"
+        port = self._balancer.port if self._balancer else self.api_ports[0]
+        return f"http://127.0.0.1:{port}/webhook"
 
     def start(self) -> None:
         """Start the outside first, then the product, and wait until it takes webhooks."""
@@ -110,28 +120,41 @@ class World:
         self._stack.enter_context(self.temporal)
         self._stack.enter_context(self.aws)
         self._stack.enter_context(self.github)
+        if self._balancer is not None:
+            self._stack.enter_context(self._balancer)
         self._stack.callback(self._stop_product)
-        self.start_api()
+        for number in range(self.plan.apis):
+            self.start_api(number)
         for _ in range(self.plan.workers):
             self.start_worker()
         self.github.deliver_to(self.webhook_url)
         self._wait_ready()
 
-    def start_api(self) -> None:
-        """Start the webhook API."""
-        self.api = self._product("api", {"RUNS_FLEET_PORT": str(self.api_port)})
+    def start_api(self, number: int = 0) -> None:
+        """Start the webhook API, or one of its replicas."""
+        self.apis[number] = self._product("api", {"RUNS_FLEET_PORT": str(self.api_ports[number])})
 
-    def start_worker(self) -> subprocess.Popen[bytes]:
-        """Start one more worker."""
+    def kill_api(self, number: int = 0) -> None:
+        """Kill one API without a word."""
+        _kill(self.apis[number])
+
+    def start_worker(self, number: int | None = None) -> subprocess.Popen[bytes]:
+        """Start one more worker, or one in the place of a dead one."""
         worker = self._product("worker", {"RUNS_FLEET_METRICS_PORT": "0"})
-        self.workers.append(worker)
+        if number is None:
+            self.workers.append(worker)
+        else:
+            self.workers[number] = worker
         return worker
+
+    def kill_worker(self, number: int) -> None:
+        """Kill one worker without a word; its place stays."""
+        _kill(self.workers[number])
 
     def kill_workers(self) -> None:
         """Kill every worker without a word, as a lost node does."""
         for worker in self.workers:
-            worker.kill()
-            worker.wait()
+            _kill(worker)
         self.workers.clear()
 
     def env(self) -> dict[str, str]:
@@ -162,22 +185,29 @@ class World:
             )
 
     def _wait_ready(self, patience: float = 60) -> None:
-        assert self.api is not None
-        wait_for_port(self.api_port, self.api)
+        for number, api in self.apis.items():
+            wait_for_port(self.api_ports[number], api)
         deadline = time.monotonic() + patience
-        while not self._ready():
+        while not all(map(_ready, self.api_ports)):
             if time.monotonic() > deadline:
                 raise TimeoutError(f"the API was not ready in {patience:g} s: see {self.home}")
             time.sleep(0.05)
 
-    def _ready(self) -> bool:
-        url = f"http://127.0.0.1:{self.api_port}/ready"
-        try:
-            return httpx.get(url, timeout=5, trust_env=False).is_success
-        except httpx.HTTPError:
-            return False
-
     def _stop_product(self) -> None:
-        for process in [self.api, *self.workers]:
-            if process is not None and process.poll() is None:
-                end(process, grace=5)
+        running = [one for one in (*self.apis.values(), *self.workers) if one.poll() is None]
+        for process in running:
+            process.terminate()
+        for process in running:
+            end(process, grace=5)
+
+
+def _ready(port: int) -> bool:
+    try:
+        return httpx.get(f"http://127.0.0.1:{port}/ready", timeout=5, trust_env=False).is_success
+    except httpx.HTTPError:
+        return False
+
+
+def _kill(process: subprocess.Popen[bytes]) -> None:
+    process.kill()
+    process.wait()

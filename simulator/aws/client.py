@@ -99,6 +99,10 @@ class AwsWorld:
         """Order a fault for the next calls of an action."""
         self._post("fault", **fault.model_dump())
 
+    def cut_off(self, *services: str) -> None:
+        """Let nobody reach these services (`sqs`, `ssm`, `ec2`), and everybody the others."""
+        self._post("cut_off", services=services)
+
     def throttle(self, rule: Throttle) -> None:
         """Give an action a token bucket."""
         self._post("throttle", **rule.model_dump())

@@ -31,6 +31,7 @@ class Control:
             ("POST", "plenty"): lambda _: world.lives.pools.clear(),
             ("POST", "calm"): lambda _: self._calm(),
             ("POST", "fault"): lambda body: world.faults.order(Fault(**body)),
+            ("POST", "cut_off"): lambda body: world.faults.cut_off(body["services"]),
             ("POST", "throttle"): lambda body: world.faults.throttle(Throttle(**body)),
             ("POST", "interrupt"): self._interrupt,
             ("POST", "lose"): self._lose,

@@ -1,6 +1,7 @@
 """Faults that were ordered, and throttle buckets."""
 
 import time
+from collections.abc import Iterable
 from threading import Lock
 
 from simulator.aws.errors import AwsError
@@ -16,6 +17,7 @@ class Faults:
         self._lock = Lock()
         self._waiting: list[Fault] = []
         self._buckets: dict[str, _Bucket] = {}
+        self._away: frozenset[str] = frozenset()
 
     def order(self, fault: Fault) -> None:
         """Let a fault befall the next calls of its action."""
@@ -27,8 +29,17 @@ class Faults:
         with self._lock:
             self._buckets[rule.action] = _Bucket(rule)
 
+    def cut_off(self, services: Iterable[str]) -> None:
+        """Let nobody reach these services, and everybody the others."""
+        self._away = frozenset(services)
+
+    def away(self, service: str) -> bool:
+        """Tell whether a service cannot be reached."""
+        return service in self._away
+
     def clear(self) -> None:
-        """Forget what was ordered, and every bucket."""
+        """Forget what was ordered, and every bucket; bring back what was away."""
+        self._away = frozenset()
         with self._lock:
             self._waiting.clear()
             self._buckets.clear()

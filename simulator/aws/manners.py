@@ -55,6 +55,8 @@ class Manners:
 
     def _aws(self, environ: Environ) -> Answer | None:
         call = Call.read(environ)
+        if self._world.faults.away(call.service):
+            return None
         entry = self._world.ledger.arrived(call)
         fault = self._world.faults.take(call.action)
         try:

@@ -1,0 +1,1 @@
+"""The chaos suite: its pure parts, and two small seeds."""
