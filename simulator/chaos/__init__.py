@@ -1,0 +1,1 @@
+"""Chaos: whole worlds in which much goes wrong at once, judged by the worlds' own books."""

@@ -1,0 +1,131 @@
+"""What must hold of every world, whatever went wrong in it: pure, from the evidence."""
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Literal
+
+from simulator.accounts import GONE, RUNNER_TAG
+from simulator.chaos.evidence import Evidence, owner_of
+from simulator.github.books import JobRecord
+
+Breach = Literal["lost", "duplicated", "orphaned", "busy_killed", "unexplained", "contract"]
+MOST_RUNS = 2
+
+
+@dataclass(frozen=True)
+class Broken:
+    """One promise that was not kept, and the job that tells the story, if one does."""
+
+    breach: Breach
+    words: str
+    job_id: int | None = None
+
+
+def broken(evidence: Evidence) -> list[Broken]:
+    """List what does not hold."""
+    return [
+        *_lost(evidence),
+        *_duplicated(evidence),
+        *_orphaned(evidence),
+        *_busy_killed(evidence),
+        *_unexplained(evidence),
+        *_contract(evidence),
+    ]
+
+
+def _lost(evidence: Evidence) -> Iterator[Broken]:
+    """Jobs that GitHub would have run, and that have not run to their end."""
+    for job in evidence.ours:
+        if job.status != "completed":
+            yield Broken("lost", f"job {job.id} is {job.status} for ever", job.id)
+        elif job.conclusion == "success" or job.id in evidence.cancelled:
+            continue
+        elif not job.runners:
+            yield Broken("lost", f"job {job.id} is {job.conclusion} and never ran", job.id)
+        elif evidence.lost_to_chaos(job) and not _made_good(evidence, job):
+            yield Broken("lost", f"job {job.id} was lost and did not run again", job.id)
+
+
+def _made_good(evidence: Evidence, job: JobRecord) -> bool:
+    """Whether a job that was lost with its machine ran again, or was not to."""
+    again = evidence.attempts_of(job)[-1].run_attempt > job.run_attempt
+    return again or job.run_attempt > 1 or any("rerun=false" in label for label in job.labels)
+
+
+def _duplicated(evidence: Evidence) -> Iterator[Broken]:
+    """Jobs that ran twice, re-runs without need, and twins of machines."""
+    for job in evidence.ours:
+        if len(job.runners) > 1:
+            yield Broken("duplicated", f"job {job.id} ran on {', '.join(job.runners)}", job.id)
+        yield from _needless(evidence, job)
+    made = Counter(machine.tags.get(RUNNER_TAG, "") for machine in evidence.machines)
+    for runner, count in made.items():
+        if count > 1:
+            yield Broken("duplicated", f"{count} machines for {runner}", owner_of(runner))
+
+
+def _needless(evidence: Evidence, job: JobRecord) -> Iterator[Broken]:
+    attempts = evidence.attempts_of(job)
+    if job != attempts[0]:
+        return
+    if len(attempts) > MOST_RUNS:
+        yield Broken("duplicated", f"job {job.id} was run {len(attempts)} times", job.id)
+    if len(attempts) > 1 and (job.conclusion == "success" or not evidence.lost_to_chaos(job)):
+        yield Broken("duplicated", f"job {job.id} ran again though nothing was lost", job.id)
+
+
+def _orphaned(evidence: Evidence) -> Iterator[Broken]:
+    """What is left when all is over."""
+    for machine in evidence.machines:
+        if machine.state not in GONE:
+            runner = machine.tags.get(RUNNER_TAG)
+            words = f"machine {machine.machine_id} of {runner} is {machine.state}"
+            yield Broken("orphaned", words, owner_of(runner))
+    for left in evidence.books.registered:
+        yield Broken("orphaned", f"registration of {left.name} is left", owner_of(left.name))
+    for parameter in evidence.parameters:
+        yield Broken("orphaned", f"parameter {parameter} is left")
+
+
+def _busy_killed(evidence: Evidence) -> Iterator[Broken]:
+    """Runners that ended while they worked, and that the chaos has not touched."""
+    for job in evidence.ours:
+        if job.status != "completed" or job.conclusion == "success" or not job.runners:
+            continue
+        if job.id not in evidence.cancelled and not evidence.lost_to_chaos(job):
+            runner = job.runners[-1]
+            machine = evidence.machine_of(runner)
+            cause = machine.cause if machine else "without a machine"
+            words = f"{runner} was ended ({cause}) in job {job.id}: {job.conclusion}"
+            yield Broken("busy_killed", words, job.id)
+    for lost in evidence.books.lost_busy:
+        machine = evidence.machine_of(lost.name)
+        taken_at = evidence.killed.get(machine.machine_id) if machine else None
+        if taken_at is None or (lost.lost_busy_at and lost.lost_busy_at < taken_at):
+            words = f"{lost.name} was cut off while it worked job {lost.jobs[-1:]}"
+            yield Broken("busy_killed", words, next(iter(lost.jobs[-1:]), None))
+
+
+def _unexplained(evidence: Evidence) -> Iterator[Broken]:
+    """Lifecycles that did not end, or do not say why they or their runners did."""
+    for job in evidence.ours:
+        life = evidence.lives.get(job.id)
+        if life is None or life.status == "absent":
+            # Of a job that was over before anybody heard of it there is none.
+            continue
+        if life.status != "completed" or life.outcome is None:
+            yield Broken("unexplained", f"the lifecycle of job {job.id} is {life.status}", job.id)
+            continue
+        mute = [attempt.runner for attempt in life.outcome.attempts if not attempt.cause]
+        if mute or not life.outcome.state:
+            words = f"job {job.id} is {life.outcome.state!r}; no cause for {', '.join(mute)}"
+            yield Broken("unexplained", words, job.id)
+    for crash in evidence.crashes:
+        yield Broken("unexplained", crash)
+
+
+def _contract(evidence: Evidence) -> Iterator[Broken]:
+    """Where the fake itself was wrong, nothing is shown."""
+    for violation in evidence.books.violations:
+        yield Broken("contract", violation)

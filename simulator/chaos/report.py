@@ -1,0 +1,129 @@
+"""Rows of seeds, and the tables that they make."""
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+
+from pydantic import BaseModel
+
+from simulator.chaos.evidence import Evidence
+from simulator.chaos.invariants import Broken
+from simulator.chaos.recovery import Recovery, Times, recoveries, summed
+
+COUNTS = ("lost", "duplicated", "orphaned", "busy_killed", "unexplained", "contract")
+FAULTS = (
+    "worker_killed", "api_killed", "temporal_killed", "webhooks_lost", "webhooks_doubled", "theft",
+    "spot_loss", "hardware_loss", "no_capacity", "lost_answer", "github", "slow_boot",
+    "silent_boot", "sqs_away", "cancellation",
+)  # fmt: skip
+
+
+class Row(BaseModel):
+    """One seed. `jobs` are with thieves and re-runs; `seconds` from the first job to rest."""
+
+    seed: int
+    jobs: int
+    machines: int
+    reruns: int
+    redelivered: int
+    faults: dict[str, int]
+    lost: int = 0
+    duplicated: int = 0
+    orphaned: int = 0
+    busy_killed: int = 0
+    unexplained: int = 0
+    contract: int = 0
+    seconds: float
+    recoveries: list[Recovery]
+    broken: list[str] = []
+
+    @property
+    def clean(self) -> bool:
+        """Whether every promise was kept."""
+        return not self.broken
+
+
+class Summary(BaseModel):
+    """All seeds."""
+
+    rows: list[Row]
+    recovery: dict[str, Times]
+
+    @property
+    def clean(self) -> bool:
+        """Whether every promise was kept in every seed."""
+        return all(row.clean for row in self.rows)
+
+
+def row(evidence: Evidence, found: Sequence[Broken]) -> Row:
+    """Sum one seed up."""
+    breaches = Counter[str](one.breach for one in found)
+    over = evidence.rested_at or max(deed.at for deed in evidence.deeds)
+    return Row(
+        seed=evidence.seed,
+        jobs=len(evidence.ours),
+        machines=len(evidence.machines),
+        reruns=sum(job.run_attempt > 1 for job in evidence.ours),
+        redelivered=sum(one.redelivery for one in evidence.books.deliveries),
+        faults=_faults(evidence),
+        **breaches,
+        seconds=round((over - evidence.began_at).total_seconds(), 1),
+        recoveries=recoveries(evidence),
+        broken=[f"{one.breach}: {one.words}" for one in found],
+    )
+
+
+def summary(rows: Iterable[Row]) -> Summary:
+    """Sum all seeds up."""
+    rows = list(rows)
+    return Summary(rows=rows, recovery=summed(one for row in rows for one in row.recoveries))
+
+
+def _faults(evidence: Evidence) -> dict[str, int]:
+    """Count faults by kind; of webhooks what befell them, not how often the odds were raised."""
+    counts = Counter(deed.kind for deed in evidence.done)
+    del counts["webhooks"]
+    sent = [one for one in evidence.books.deliveries if not one.redelivery]
+    counts["webhooks_lost"] = sum(one.status_code not in range(200, 300) for one in sent)
+    counts["webhooks_doubled"] = len(sent) - len({(one.guid, one.hook) for one in sent})
+    return dict(counts)
+
+
+def markdown(found: Summary) -> str:
+    """Write both tables."""
+    return "\n".join([*_seeds(found), "", *_recovery(found), ""])
+
+
+def _seeds(found: Summary) -> Iterable[str]:
+    head = ["seed", "jobs", "machines", "re-runs", "faults", *COUNTS, "seconds"]
+    yield _cells(word.replace("_", " ") for word in head)
+    yield _cells("---" if word == "seed" else "---:" for word in head)
+    for one in found.rows:
+        yield _line(str(one.seed), [one])
+    yield _line("**all**", found.rows)
+    yield ""
+    yield _cells(["seed", *(word.replace("_", " ") for word in FAULTS)])
+    yield _cells(["---", *("---:" for _ in FAULTS)])
+    for one in found.rows:
+        yield _cells([str(one.seed), *(str(one.faults.get(kind, 0)) for kind in FAULTS)])
+
+
+def _line(name: str, rows: Sequence[Row]) -> str:
+    counts = (sum(getattr(row, what) for row in rows) for what in ("jobs", "machines", "reruns"))
+    breaches = (sum(getattr(row, what) for row in rows) for what in COUNTS)
+    faults = sum(sum(row.faults.values()) for row in rows)
+    seconds = f"{sum(row.seconds for row in rows):.0f}"
+    return _cells([name, *map(str, counts), str(faults), *map(str, breaches), seconds])
+
+
+def _recovery(found: Summary) -> Iterable[str]:
+    measured = ("first, p50", "first, max", "caught up, p50", "caught up, max")
+    yield _cells(["after a kill -9 of", "kills", *measured])
+    yield _cells(["---", *("---:" for _ in ("kills", *measured))])
+    for kind, times in found.recovery.items():
+        what = {"worker_killed": "a worker", "api_killed": "an API"}.get(kind, "Temporal")
+        seconds = (times.first_p50, times.first_max, times.caught_up_p50, times.caught_up_max)
+        yield _cells([what, str(times.kills), *(f"{one:.1f} s" for one in seconds)])
+
+
+def _cells(words: Iterable[str]) -> str:
+    return f"| {' | '.join(words)} |"
