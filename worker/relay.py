@@ -7,7 +7,6 @@ dead-letter queue. While Temporal is away nothing more is read, so that no good 
 
 import asyncio
 import logging
-import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 
@@ -37,7 +36,8 @@ class Relay:
 
     `gather` is how long to let messages collect after a read that was not full, and `ack_after`
     how long handled messages may wait to be acknowledged together (seconds): both save calls, and
-    delay nothing that is not a hint. `ack_after` must stay below the queue's visibility timeout.
+    delay nothing that is not a hint. `ack_after` must stay below the queue's visibility timeout,
+    and be 0 for a queue that keeps order: there a message holds up the next of its group.
     """
 
     queue: str
@@ -47,10 +47,43 @@ class Relay:
     gather: float = 1.0
     ack_after: float = 5.0
     _handled: list[str] = field(default_factory=list)
-    _oldest: float = 0.0
 
     async def run(self) -> None:
-        """Carry messages until cancelled; a queue that is away is waited for."""
+        """Carry messages until cancelled."""
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._read_on())
+            if self.ack_after:
+                group.create_task(self._ack_on())
+
+    async def turn(self) -> int:
+        """Read once and deliver all; returns how many were read."""
+        messages = await asyncio.to_thread(self.inbox.read)
+        for handled in await asyncio.gather(*map(self._in_order, _groups(messages))):
+            self._handled += handled
+        if len(self._handled) >= FULL or not self.ack_after:
+            await self.ack()
+        return len(messages)
+
+    async def ack(self) -> None:
+        """Acknowledge what was handled; what that fails for is kept for the next time."""
+        handles, self._handled = self._handled, []
+        if not handles:
+            return
+        try:
+            await asyncio.to_thread(self.inbox.ack, handles)
+        except FleetError:
+            self._handled += handles
+            raise
+
+    async def close(self) -> None:
+        """Acknowledge what was handled; the rest comes again."""
+        try:
+            await self.ack()
+        except FleetError as error:
+            log.warning("not acknowledged", extra={"queue": self.queue, "reason": str(error)})
+
+    async def _read_on(self) -> None:
+        """Read for ever; a queue that is away is waited for."""
         wait = FIRST_WAIT
         while True:
             try:
@@ -64,31 +97,11 @@ class Relay:
                 wait = FIRST_WAIT
                 await asyncio.sleep(0 if read >= FULL or not read else self.gather)
 
-    async def turn(self) -> int:
-        """Read once, deliver all, acknowledge when it is time; returns how many were read."""
-        messages = await asyncio.to_thread(self.inbox.read)
-        for handled in await asyncio.gather(*map(self._in_order, _groups(messages))):
-            self._note(handled)
-        await self._ack(at_once=False)
-        return len(messages)
-
-    async def close(self) -> None:
-        """Acknowledge what was handled; the rest comes again."""
-        try:
-            await self._ack(at_once=True)
-        except FleetError as error:
-            log.warning("not acknowledged", extra={"queue": self.queue, "reason": str(error)})
-
-    def _note(self, handles: Sequence[str]) -> None:
-        if handles and not self._handled:
-            self._oldest = time.monotonic()
-        self._handled += handles
-
-    async def _ack(self, *, at_once: bool) -> None:
-        ripe = len(self._handled) >= FULL or time.monotonic() - self._oldest >= self.ack_after
-        if self._handled and (at_once or ripe):
-            handles, self._handled = self._handled, []
-            await asyncio.to_thread(self.inbox.ack, handles)
+    async def _ack_on(self) -> None:
+        """Acknowledge now and then: a long poll would hold it up."""
+        while True:
+            await asyncio.sleep(self.ack_after)
+            await self.close()
 
     async def _in_order(self, messages: Sequence[Message]) -> list[str]:
         """Deliver one after the other; returns the handles of those that were delivered."""
