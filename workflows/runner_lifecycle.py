@@ -2,15 +2,17 @@
 
 import asyncio
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import datetime, timedelta
 
 from temporalio import workflow
+from temporalio.exceptions import FailureError
 
 with workflow.unsafe.imports_passed_through():
     from activities.jobs import JobActivities
     from activities.notices import NoticeActivities
     from activities.runners import RunnerActivities
-    from runs_fleet import answers, decisions, notices, story
+    from runs_fleet import answers, decisions, market, names, notices, story
     from runs_fleet.decisions import UNSERVED
     from runs_fleet.ledger import Ledger, Runner
     from runs_fleet.models import (
@@ -22,6 +24,7 @@ with workflow.unsafe.imports_passed_through():
     )
     from workflows import attributes, options, orders
     from workflows.answers import Handle, answer
+    from workflows.market_watch import MarketWatch
 
 
 @workflow.defn
@@ -38,6 +41,7 @@ class RunnerLifecycle:
         self._alarms: dict[datetime, asyncio.Task[None]] = {}
         self._mints: dict[int, tuple[Runner, Handle]] = {}
         self._shown = attributes.shown_at_start(request)
+        self._losses: dict[int, asyncio.Task[None]] = {}
 
     @workflow.run
     async def run(self, request: JobRequest) -> JobOutcome:
@@ -91,9 +95,11 @@ class RunnerLifecycle:
                     await self._rerun()
                 case decisions.Tell():
                     await self._tell()
+        await asyncio.gather(*self._losses.values())
 
     def _next_step(self) -> decisions.Step:
         """Choose the next thing to do outside; what only changes the ledger is done at once."""
+        self._tell_losses()
         while True:
             step = decisions.next_step(self._ledger, workflow.now())
             match step:
@@ -104,6 +110,19 @@ class RunnerLifecycle:
                 case _:
                     self._show()
                     return step
+
+    def _tell_losses(self) -> None:
+        """Tell whoever watches the market of spot machines that were taken away, once of each."""
+        for runner in self._ledger.runners:
+            loss = market.loss(runner)
+            if loss is not None and runner.attempt not in self._losses:
+                self._losses[runner.attempt] = asyncio.create_task(self._tell_loss(loss))
+
+    async def _tell_loss(self, loss: market.Sighting) -> None:
+        """Signal, and expect nothing: a market that nobody watches has no bearing on this job."""
+        watch = workflow.get_external_workflow_handle(names.market(self._ledger.request.mode))
+        with suppress(FailureError):
+            await watch.signal(MarketWatch.lost, loss)
 
     def _end(self, state: str, reason: str) -> None:
         """Close the demand without GitHub's word."""
