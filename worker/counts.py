@@ -17,10 +17,18 @@ class Counts:
         self._github = meter.create_counter(
             "runs_fleet_github_calls", "Calls to GitHub by method, route and status"
         )
+        self._market = meter.create_gauge(
+            "runs_fleet_market",
+            "Offers sold out, and kinds of machines whose breaker is not closed, by state",
+        )
 
     def message(self, queue: str, result: str) -> None:
         """Count one message."""
         self._messages.add(1, {"queue": queue, "result": result})
+
+    def market(self, state: str, count: int) -> None:
+        """Show how much of the market is left out of orders; each worker shows the same."""
+        self._market.set(count, {"state": state})
 
     def github_call(self, method: str, route: str, status: int) -> None:
         """Count one call to GitHub; status 0 means that nobody answered."""
