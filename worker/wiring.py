@@ -29,6 +29,7 @@ from runs_fleet.github.client import GitHubClient
 from runs_fleet.github.events import JobQueued
 from runs_fleet.github.notices import GitHubNotices
 from runs_fleet.github.sweep import SweepClient
+from runs_fleet.providers.ec2.capacity import CapacityMemory
 from runs_fleet.providers.ec2.events import machine_event
 from runs_fleet.providers.ec2.inventory import Ec2Inventory
 from runs_fleet.providers.ec2.provider import Ec2Provider
@@ -39,8 +40,12 @@ from runs_fleet.settings import Ec2Settings, LaunchTemplate
 from worker.counts import Counts
 from worker.deliveries import MachineDeliveries, ReportDeliveries
 from worker.lifecycles import TemporalLifecycles
+from worker.market import MarketLink
 from worker.relay import Relay
 from worker.spooled import SpoolDeliveries
+
+# The end of a machine is mostly our own doing, and the notice of a spot loss is two minutes long.
+EVENTS_GATHER = 2.0
 
 
 @dataclass(frozen=True)
@@ -50,9 +55,15 @@ class Wired:
     task_queue: str
     activities: Sequence[Callable[..., Any]]
     relays: Sequence[Relay]
+    market: MarketLink
     warm_up: Callable[[], None]
     sweep: SweepRequest
     sweep_interval: timedelta | None
+
+    @property
+    def carriers(self) -> Sequence[Relay | MarketLink]:
+        """What runs beside the worker, until it is closed."""
+        return [*self.relays, self.market]
 
 
 def ec2(
@@ -61,7 +72,8 @@ def ec2(
     """Wire a worker of EC2 mode. Raises Refused when the App's key cannot be used."""
     counts = Counts(runtime.metric_meter)
     aws = clients(boto3.Session(region_name=region), pool=settings.max_activities)
-    provider = Ec2Provider(aws.ec2, _site(settings))
+    memory = CapacityMemory(settings.market_rules, holder=temporal.identity)
+    provider = Ec2Provider(aws.ec2, _site(settings), memory=memory)
     github = _github(settings, counts)
     secret = settings.report_secret.get_secret_value()
     runners = RunnerActivities(
@@ -80,6 +92,7 @@ def ec2(
             *_sweep(settings, temporal, aws=aws, provider=provider, github=github),
         ],
         relays=_relays(settings, temporal, aws, counts=counts),
+        market=MarketLink(temporal, settings.mode, memory, counts.market),
         warm_up=provider.warm_up,
         sweep=settings.sweep,
         sweep_interval=settings.sweep_interval,
@@ -94,12 +107,13 @@ def _relays(
         SqsInbox(aws.sqs, settings.reports_queue_url),
         ReportDeliveries(temporal, secret=settings.report_secret.get_secret_value()),
         counts,
+        ack_after=_ack_after(settings.reports_queue_url),
     )
     relays = [reports]
     if settings.events_queue_url:
         inbox = SqsInbox(aws.sqs, settings.events_queue_url)
         deliver = MachineDeliveries(temporal, machine_event)
-        relays.append(Relay("events", inbox, deliver, counts))
+        relays.append(Relay("events", inbox, deliver, counts, gather=EVENTS_GATHER))
     if settings.spool_queue_url:
         spool = SpoolDeliveries(_intake(settings, temporal))
         inbox = SqsInbox(aws.sqs, settings.spool_queue_url)
@@ -111,6 +125,10 @@ def _relays(
 def _intake(settings: Ec2Settings, temporal: Client) -> Intake:
     routing = Routing(mode=settings.mode, backends=settings.backends, policy=settings.policy)
     return Intake(routing, client=temporal)
+
+
+def _ack_after(queue_url: str) -> float:
+    return 0.0 if queue_url.endswith(".fifo") else Relay.ack_after
 
 
 def _activities(runners: RunnerActivities) -> list[Callable[..., Any]]:
