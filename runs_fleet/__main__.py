@@ -16,7 +16,7 @@ from rich.table import Table
 
 from runs_fleet import labels
 from runs_fleet.labels import OPTIONS, Refusal, Request
-from runs_fleet.models import RunnerSpec, Span
+from runs_fleet.models import Market, RunnerSpec, Span
 
 NOT_OURS = 2
 DEFAULT = "the operator's default"
@@ -33,6 +33,8 @@ jobs_app = typer.Typer()
 app.add_typer(jobs_app, name="jobs")
 history_app = typer.Typer(no_args_is_help=True, help="What a job's workflow went through.")
 app.add_typer(history_app, name="history")
+market_app = typer.Typer()
+app.add_typer(market_app, name="market")
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")]
 JobId = Annotated[int, typer.Argument(min=1, help="The last number in the job's URL at GitHub.")]
@@ -133,6 +135,33 @@ def export(
     from cli.history import export as run
 
     raise typer.Exit(run(job_id, output))
+
+
+@market_app.callback(invoke_without_command=True)
+def market(context: typer.Context, as_json: Json = False) -> None:
+    """See which machines are left out of orders: sold out, or taken away too often.
+
+    Exit status: 0 done, 1 nothing of that is remembered, 2 Temporal or a worker is out of reach.
+    """
+    if context.invoked_subcommand is None:
+        from cli.market import show as run
+
+        raise typer.Exit(run(as_json=as_json))
+
+
+@market_app.command()
+def reset(
+    machine_type: Annotated[
+        str | None, typer.Option("--type", help="Only what is of this type.")
+    ] = None,
+    way: Annotated[
+        Market | None, typer.Option("--market", help="Only what is of this market.")
+    ] = None,
+) -> None:
+    """Have it forgotten, so that the next orders ask for it again."""
+    from cli.market import reset as run
+
+    raise typer.Exit(run(machine_type=machine_type, way=way))
 
 
 @app.command()
