@@ -7,7 +7,7 @@ ARGS ?=
 FILE ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check lint format bench replay pictures setup clean
+.PHONY: help demo test check lint format bench chaos replay pictures setup clean
 
 help:  ## Show this
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -35,6 +35,9 @@ bench: $(STAMP)  ## Measure latency and cost per job; see docs/benchmarks.md
 
 replay: $(STAMP)  ## Play recorded histories against this code; FILE=job.json for one of your own
 	$(RUN)python -m tests.replay $(FILE)
+
+chaos: $(STAMP)  ## Let everything go wrong at once; see docs/reliability.md
+	$(RUN)python -m simulator.chaos $(ARGS)
 
 pictures: $(STAMP)  ## Take the pictures of docs/pictures again (needs chromium)
 	$(RUN)python -m simulator.pictures

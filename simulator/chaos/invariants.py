@@ -1,11 +1,11 @@
 """What must hold of every world, whatever went wrong in it: pure, from the evidence."""
 
-from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
 from simulator.accounts import GONE, RUNNER_TAG
+from simulator.aws.models import MachineRecord
 from simulator.chaos.evidence import Evidence, owner_of
 from simulator.github.books import JobRecord
 
@@ -59,10 +59,19 @@ def _duplicated(evidence: Evidence) -> Iterator[Broken]:
         if len(job.runners) > 1:
             yield Broken("duplicated", f"job {job.id} ran on {', '.join(job.runners)}", job.id)
         yield from _needless(evidence, job)
-    made = Counter(machine.tags.get(RUNNER_TAG, "") for machine in evidence.machines)
-    for runner, count in made.items():
-        if count > 1:
-            yield Broken("duplicated", f"{count} machines for {runner}", owner_of(runner))
+    yield from _twins(evidence)
+
+
+def _twins(evidence: Evidence) -> Iterator[Broken]:
+    """Machines of one runner at the same time; one may follow another that died unheard of."""
+    latest = dict[str, MachineRecord]()
+    for machine in sorted(evidence.machines, key=lambda one: one.times[0][1]):
+        runner = machine.tags.get(RUNNER_TAG, "")
+        before = latest.get(runner)
+        ended = before.entered("shutting-down") if before else 0
+        if ended is None or ended > machine.times[0][1]:
+            yield Broken("duplicated", f"two machines for {runner}", owner_of(runner))
+        latest[runner] = machine
 
 
 def _needless(evidence: Evidence, job: JobRecord) -> Iterator[Broken]:

@@ -25,6 +25,7 @@ GONE = machine(cause=SERVER_LOSS)
 SPARED = ("runs-fleet=1/cpu=2/rerun=false",)
 AGAIN = job(8, run_attempt=2)
 THIRD = job(9, run_attempt=3)
+LATER = [("pending", at(6).timestamp()), ("shutting-down", at(8).timestamp())]
 DARK = runner(removed_at=None)
 
 
@@ -51,6 +52,9 @@ FINE = {
     "a job that was over before anybody heard of it": evidence(lives={JOB: Life(status="absent")}),
     "a job carried over by a re-run": evidence(
         job(), job(8, carried_over=True, run_attempt=2, conclusion="failure", runners=())
+    ),
+    "a machine after one that had died": evidence(
+        machines=(machine(), machine(machine_id="i-next", times=LATER))
     ),
     "a machine taken after its job's end": evidence(deeds=(deed("spot_loss", "i-7-1", 4.5),)),
 }
