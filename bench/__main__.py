@@ -10,7 +10,7 @@ from rich.console import Console
 
 from bench import costs, crash, latency, report, whole
 from bench.figures import Result
-from bench.host import describe
+from bench.host import OtherWork, describe
 from bench.progress import Say, progress
 from bench.sizes import QUICK, Sizes
 
@@ -29,11 +29,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     asked = _parser().parse_args(argv)
     host, began = describe(), time.monotonic()
-    results = list[Result]()
+    results, others = list[Result](), dict[str, float]()
     with progress(Console(stderr=True)) as say:
         for name in asked.scenario or SCENARIOS:
+            work = OtherWork()
             results += SCENARIOS[name](QUICK if asked.quick else Sizes(), say)
-    found = report.Report(host=host, seconds=time.monotonic() - began, results=results)
+            others[name] = work.cores()
+    took = time.monotonic() - began
+    found = report.Report(host=host, seconds=took, others=others, results=results)
     _write(found, asked.form)
     return 0
 

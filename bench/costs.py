@@ -77,8 +77,8 @@ def _summary(loads: list[_Load]) -> Result:
             load.per_job(mint), load.per_job(rest), aws,
         ))  # fmt: skip
         result.aims += [
-            Aim(name=f"{load.name}: events of a job, max", value=events.last, at_most=50),
-            Aim(name=f"{load.name}: billable actions, max", value=actions.last, at_most=15),
+            Aim(name=f"{load.name}: events of a job, p50", value=events.p50, at_most=50),
+            Aim(name=f"{load.name}: billable actions, p50", value=actions.p50, at_most=15),
             Aim(name=f"{load.name}: GitHub calls per job", value=github, at_most=2),
             Aim(name=f"{load.name}: AWS calls per job", value=aws, at_most=6),
         ]

@@ -49,6 +49,21 @@ def busy_cores(seconds: float = LOOK) -> float:
     return round((_busy_seconds() - before) / seconds, 2)
 
 
+class OtherWork:
+    """How many cores were at work on something else, from its making on.
+
+    Children count as ours once they have ended, so ask when all of them have.
+    """
+
+    def __init__(self) -> None:
+        self._began, self._before = time.monotonic(), _others_seconds()
+
+    def cores(self) -> float:
+        """The mean so far."""
+        used = _others_seconds() - self._before
+        return round(max(used, 0) / (time.monotonic() - self._began), 2)
+
+
 def rss_mib(pid: int) -> float:
     """Memory that a process holds."""
     status = (PROC / str(pid) / "status").read_text()
@@ -62,6 +77,10 @@ def cpu_seconds(pid: int) -> float:
     own = (int(stat[11]) + int(stat[12])) / TICKS
     children = (PROC / str(pid) / "task" / str(pid) / "children").read_text().split()
     return own + sum(cpu_seconds(int(child)) for child in children)
+
+
+def _others_seconds() -> float:
+    return _busy_seconds() - sum(os.times()[:4])
 
 
 def _busy_seconds() -> float:

@@ -16,6 +16,7 @@ class Report(BaseModel):
 
     host: Host
     seconds: float
+    others: dict[str, float] = {}
     results: list[Result]
 
     @property
@@ -53,10 +54,12 @@ def host_lines(report: Report) -> list[str]:
     """Describe the machine."""
     host = report.host
     packages = ", ".join(f"{name} {number}" for name, number in host.packages.items())
+    others = ", ".join(f"{name} {cores}" for name, cores in report.others.items())
     return [
         f"machine: {host.cpu}, {host.cores} cores, {host.memory_gib} GiB, {host.system}",
         f"before: load average {host.load}, {host.busy_cores} cores busy with other work",
         f"software: Python {host.python}, {packages}",
+        f"other work meanwhile, in cores: {others or 'not watched'}",
         f"duration: {report.seconds:.0f} s",
     ]
 
