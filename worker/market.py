@@ -7,9 +7,10 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Protocol
 
-from temporalio.client import Client
+from temporalio.client import Client, WorkflowQueryRejectedError
 from temporalio.common import QueryRejectCondition
 from temporalio.exceptions import TemporalError
+from temporalio.service import RPCError, RPCStatusCode
 
 from runs_fleet import market, names
 from runs_fleet.market import MarketState, News
@@ -54,8 +55,8 @@ class MarketLink:
     refresh: float = REFRESH
     call_limit: float = CALL_LIMIT
     now: Callable[[], datetime] = _now
-    _known: bool = field(default=False, init=False)
-    _away: bool = field(default=False, init=False)
+    _begun: bool = field(default=False, init=False)
+    _fresh: bool | None = field(default=None, init=False)
     _due: float = field(default=0.0, init=False)
 
     async def run(self) -> None:
@@ -70,32 +71,26 @@ class MarketLink:
         try:
             asked = await self._publish()
             if asked or time() >= self._due:
-                await self._look()
                 self._due = time() + self.refresh
+                await self._look()
         except AWAY as error:
-            # A workflow that is gone is begun again.
-            self._known = False
-            if not self._away:
-                log.warning("market not known", extra={"reason": str(error) or "no answer"})
-            self._away = True
-        else:
-            if self._away:
-                log.info("market known again")
-            self._away = False
+            self._begun = self._begun and not _is_gone(error)
+            if self._fresh is not False:
+                log.warning("market not known", extra={"reason": _reason(error)})
+            self._fresh = False
 
     async def close(self) -> None:
         """Pass on what is left; it is no loss when that fails, as it is soon over."""
         try:
             await self._publish()
         except AWAY as error:
-            log.info(
-                "news of the market not passed on", extra={"reason": str(error) or "no answer"}
-            )
+            log.info("news of the market not passed on", extra={"reason": _reason(error)})
 
     async def _publish(self) -> bool:
-        """Signal the workflow, and begin it if need be; returns whether a probe was asked for."""
+        """Signal the workflow, and begin it if need be; returns whether to look at once."""
         news = self.memory.news()
-        if self._known and not (news.sold_out or news.bought or news.wanted):
+        begun = self._begun
+        if begun and not (news.sold_out or news.bought or news.wanted):
             return False
         try:
             # The client's own limit is one for each of its tries.
@@ -112,8 +107,8 @@ class MarketLink:
         except AWAY:
             self.memory.keep(news)
             raise
-        self._known = True
-        return bool(news.wanted)
+        self._begun = True
+        return bool(news.wanted) or not begun
 
     async def _look(self) -> None:
         handle = self.temporal.get_workflow_handle(names.market(self.mode))
@@ -122,6 +117,9 @@ class MarketLink:
                 MarketWatch.view, reject_condition=QueryRejectCondition.NOT_OPEN
             )
         self.memory.adopt(view)
+        if not self._fresh:
+            log.info("market known")
+        self._fresh = True
         self._count(market.tidied(view, self.now()))
 
     def _count(self, view: MarketState) -> None:
@@ -129,3 +127,14 @@ class MarketLink:
         phases = [market.phase(each, view.rules, self.now()) for each in view.breakers]
         for phase in ("open", "half-open", "probing"):
             self.on_view(phase, phases.count(phase))
+
+
+def _is_gone(error: Exception) -> bool:
+    """Whether there is no such workflow, or none that runs: it is begun again."""
+    if isinstance(error, RPCError):
+        return error.status is RPCStatusCode.NOT_FOUND
+    return isinstance(error, WorkflowQueryRejectedError)
+
+
+def _reason(error: Exception) -> str:
+    return str(error) or "no answer"
