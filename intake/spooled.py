@@ -15,7 +15,7 @@ from intake.spool import Spool
 from runs_fleet.errors import Refused, Unavailable
 from runs_fleet.github.events import JobMoved, JobQueued
 
-PATIENCE = 1.0
+PATIENCE = 0.7
 # More than these would not be done within the patience, so the next ones need not wait for it.
 MOST_TRYING = 32
 

@@ -26,7 +26,7 @@ from simulator.temporal import TemporalServer
 
 # A demo should not take the patience of production.
 QUICK = {
-    "RUNS_FLEET_THEFT_GRACE": "3s",
+    "RUNS_FLEET_THEFT_GRACE": "5s",
     "RUNS_FLEET_FINISH_GRACE": "5s",
     "RUNS_FLEET_BUSY_LOOK": "2s",
     "RUNS_FLEET_RETRY_LEAST": "1s",

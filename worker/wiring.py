@@ -45,7 +45,7 @@ from worker.relay import Relay
 from worker.spooled import SpoolDeliveries
 
 # The end of a machine is mostly our own doing, and the notice of a spot loss is two minutes long.
-EVENTS_GATHER = 2.0
+EVENTS_GATHER = 5.0
 
 
 @dataclass(frozen=True)
@@ -107,7 +107,6 @@ def _relays(
         SqsInbox(aws.sqs, settings.reports_queue_url),
         ReportDeliveries(temporal, secret=settings.report_secret.get_secret_value()),
         counts,
-        ack_after=_ack_after(settings.reports_queue_url),
     )
     relays = [reports]
     if settings.events_queue_url:
@@ -125,10 +124,6 @@ def _relays(
 def _intake(settings: Ec2Settings, temporal: Client) -> Intake:
     routing = Routing(mode=settings.mode, backends=settings.backends, policy=settings.policy)
     return Intake(routing, client=temporal)
-
-
-def _ack_after(queue_url: str) -> float:
-    return 0.0 if queue_url.endswith(".fifo") else Relay.ack_after
 
 
 def _activities(runners: RunnerActivities) -> list[Callable[..., Any]]:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 CONNECT_TIMEOUT = 3
 # Below the time that a workflow gives one call, so that a thread never outlives it.
-READ_TIMEOUT = 12
+READ_TIMEOUT = 9
 LONGEST_POLL = 20
 POOL = 64
 

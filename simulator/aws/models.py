@@ -7,7 +7,6 @@ from pydantic import BaseModel, ConfigDict, Field
 
 State = Literal["pending", "running", "stopping", "stopped", "shutting-down", "terminated"]
 MarketName = Literal["spot", "on-demand"]
-ENDING: frozenset[State] = frozenset({"stopping", "stopped", "shutting-down", "terminated"})
 
 
 class Strict(BaseModel):
@@ -31,7 +30,8 @@ class Levers(Strict):
     slow_boot_seconds: float = 5.0
     capacity: int = 10_000
     machine_env: dict[str, str] = Field(default_factory=dict)
-    event_states: frozenset[State] = ENDING
+    # One event for each end, as docs/configuration.md has the rule.
+    event_states: frozenset[State] = frozenset({"stopping", "shutting-down"})
 
 
 class CapacityRule(Strict):

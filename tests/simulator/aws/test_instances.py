@@ -208,7 +208,6 @@ def test_a_spot_machine_is_warned_and_then_taken(
     assert [e["detail-type"] for e in told] == [
         "EC2 Spot Instance Interruption Warning",
         "EC2 Instance State-change Notification",
-        "EC2 Instance State-change Notification",
     ]
     assert told[0]["detail"] == {"instance-id": spot, "instance-action": "terminate"}
     assert [e["detail"].get("state") for e in told[1:]] == ["shutting-down", "terminated"]
