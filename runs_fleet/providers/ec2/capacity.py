@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from runs_fleet.market import (
+    Breaker,
     Kind,
     MarketState,
     News,
@@ -70,7 +71,9 @@ class CapacityMemory:
         self._bought: list[Sighting] = []
         self._wanted: set[Kind] = set()
         self._probes: dict[Kind, _Probe] = {}
-        self._view, self._seen_at = MarketState(), datetime.min.replace(tzinfo=UTC)
+        self._shared: dict[Offer, datetime] = {}
+        self._breakers: dict[Kind, Breaker] = {}
+        self._seen_rules, self._seen_at = Rules(), datetime.min.replace(tzinfo=UTC)
 
     def note(self, offers: Iterable[Offer]) -> None:
         """Remember that these answered a capacity error just now."""
@@ -82,9 +85,9 @@ class CapacityMemory:
         with self._lock:
             now, fresh = self._now(), self._is_fresh()
             own = {o for o, full in self._full.items() if now < full.at + self._rules.sold_out_for}
-            seen = {each.offer for each in self._view.shortages if fresh and now < each.until}
-            watched = {k: s for k, s in self._watched(now).items() if k in kinds}
-            closed = {kind for kind, state in watched.items() if not self._may(kind, state, token)}
+            seen = {offer for offer, until in self._shared.items() if fresh and now < until}
+            phases = {kind: self._phase(kind, now) for kind in kinds if kind in self._breakers}
+            closed = {kind for kind, state in phases.items() if not self._may(kind, state, token)}
             return Avoided(frozenset(own | seen), frozenset(closed))
 
     def settle(self, token: str, made: Machine | None) -> None:
@@ -95,14 +98,14 @@ class CapacityMemory:
                 if probe.token == token:
                     probe.spent, probe.token = probe.spent or held == kind, ""
             now = self._now()
-            if made and kind and self._watched(now).get(kind, "open") != "open":
+            if made and kind and self._phase(kind, now) in ("half-open", "probing"):
                 self._bought.append(_seen(Offer(*kind, made.zone), now))
 
     def news(self) -> News:
         """Take out what others do not know yet."""
         with self._lock:
             now = self._now()
-            known = {each.offer for each in self._view.shortages if self._knows(each.until, now)}
+            known = {offer for offer, until in self._shared.items() if self._knows(until, now)}
             alive = {o: f for o, f in self._full.items() if now < f.at + self._rules.sold_out_for}
             told = [(o, f) for o, f in alive.items() if not f.sent and o not in known]
             self._full = {offer: _Full(full.at, sent=True) for offer, full in alive.items()}
@@ -127,7 +130,9 @@ class CapacityMemory:
     def adopt(self, view: MarketState) -> None:
         """Take in what all know together, as read after the last news went out."""
         with self._lock:
-            self._view, self._seen_at = view, self._now()
+            self._shared = {each.offer: each.until for each in view.shortages}
+            self._breakers = {each.kind: each for each in view.breakers}
+            self._seen_rules, self._seen_at = view.rules, self._now()
             self._full = {offer: full for offer, full in self._full.items() if not full.sent}
             self._probes = dict(self._granted(view))
 
@@ -146,15 +151,16 @@ class CapacityMemory:
     def _knows(self, until: datetime, now: datetime) -> bool:
         return until > now + self._rules.sold_out_for - NO_NEWS
 
-    def _watched(self, now: datetime) -> dict[Kind, Phase]:
-        """The kinds whose breaker is not closed."""
-        if not self._is_fresh():
-            return {}
-        found = {each.kind: phase(each, self._view.rules, now) for each in self._view.breakers}
-        return {kind: state for kind, state in found.items() if state != "closed"}
+    def _phase(self, kind: Kind, now: datetime) -> Phase:
+        breaker = self._breakers.get(kind)
+        if breaker is None or not self._is_fresh():
+            return "closed"
+        return phase(breaker, self._seen_rules, now)
 
     def _may(self, kind: Kind, state: Phase, token: str) -> bool:
-        """Whether an order is to probe a kind; a half-open one that it would buy is asked for."""
+        """Whether an order may buy a kind; a half-open one that it would buy is asked for."""
+        if state == "closed":
+            return True
         probe = self._probes.get(kind)
         if state == "half-open":
             self._wanted.add(kind)
