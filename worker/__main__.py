@@ -25,6 +25,7 @@ from runs_fleet.errors import FleetError, Refused
 from runs_fleet.settings import BadSettings, Ec2Settings, load_worker
 from worker import schedules, wiring
 from workflows import attributes
+from workflows.market_watch import MarketWatch
 from workflows.runner_lifecycle import RunnerLifecycle
 from workflows.sweep import Sweep
 
@@ -117,7 +118,7 @@ async def _work(client: Client, wired: wiring.Wired, *, threads: int, stop: asyn
     """Serve the task queue and relay messages; a relay that breaks ends the process."""
     with ThreadPoolExecutor(threads, "activity") as executor:
         async with _worker(client, wired, executor), asyncio.TaskGroup() as group:
-            tasks = [group.create_task(relay.run()) for relay in wired.relays]
+            tasks = [group.create_task(each.run()) for each in wired.carriers]
             keeping = schedules.keep(client, wired.sweep, wired.sweep_interval)
             tasks.append(group.create_task(keeping))
             log.info("serving", extra={"task_queue": wired.task_queue})
@@ -125,15 +126,15 @@ async def _work(client: Client, wired: wiring.Wired, *, threads: int, stop: asyn
             log.info("draining", extra={"at_most": str(GRACE)})
             for task in tasks:
                 task.cancel()
-    for relay in wired.relays:
-        await relay.close()
+    for each in wired.carriers:
+        await each.close()
 
 
 def _worker(client: Client, wired: wiring.Wired, executor: ThreadPoolExecutor) -> Worker:
     return Worker(
         client,
         task_queue=wired.task_queue,
-        workflows=[RunnerLifecycle, Sweep],
+        workflows=[RunnerLifecycle, Sweep, MarketWatch],
         activities=wired.activities,
         activity_executor=executor,
         # The tests run the same workflows in the sandbox, where a breach of determinism shows;
