@@ -210,7 +210,7 @@ def test_a_spot_machine_is_warned_and_then_taken(
         "EC2 Instance State-change Notification",
     ]
     assert told[0]["detail"] == {"instance-id": spot, "instance-action": "terminate"}
-    assert [e["detail"].get("state") for e in told[1:]] == ["shutting-down", "terminated"]
+    assert [e["detail"].get("state") for e in told[1:]] == ["shutting-down"]
 
 
 def test_lost_hardware_says_nothing(
