@@ -10,10 +10,12 @@ from runs_fleet.errors import NameTaken, Refused, RunnerBusy
 from runs_fleet.models import (
     Machine,
     MachineOrder,
+    MachineStatus,
     Registration,
     RegistrationRequest,
     ReleaseRequest,
     ReleaseResult,
+    RunnerLookup,
 )
 from runs_fleet.ports import ConfigStore, GitHub, JitRunner, Provider, RunnerConfig
 
@@ -42,6 +44,12 @@ class RunnerActivities:
         """Create the machine of this order, or find the one it made before."""
         with verdicts():
             return self._provider.create(order)
+
+    @activity.defn
+    def find_machines(self, wanted: RunnerLookup) -> list[MachineStatus]:
+        """Tell the state of a runner's machines, also of ended ones."""
+        with verdicts():
+            return self._provider.find(wanted.runner)
 
     @activity.defn
     def register_runner(self, request: RegistrationRequest) -> Registration:

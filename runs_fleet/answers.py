@@ -1,12 +1,13 @@
 """Takes into a ledger how each call outside ended; pure."""
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
 from runs_fleet.deadlines import NOT_REGISTERED
-from runs_fleet.decisions import rungs_of
+from runs_fleet.decisions import KEPT, TAKEN, UNKNOWN, rungs_of
 from runs_fleet.ledger import Ledger, Runner
-from runs_fleet.models import JobEvent, Machine, Registration, ReleaseResult
+from runs_fleet.models import JobEvent, Machine, MachineStatus, Registration, ReleaseResult
 from runs_fleet.notices import Told
 
 # A machine whose create was never answered may show late: two removals must find none.
@@ -104,6 +105,14 @@ def _give_up(ledger: Ledger, answer: Failure) -> None:
     """A refusal ends the demand only while the job depends on us: it may run elsewhere."""
     if ledger.demand.phase == "queued":
         close(ledger, "gave_up", answer.words)
+
+
+def traced(ledger: Ledger, answer: Sequence[MachineStatus] | Failure) -> None:
+    """Take in what the cloud says of the machine that had the job."""
+    if isinstance(answer, Failure):
+        ledger.trace = UNKNOWN
+    else:
+        ledger.trace = TAKEN if any(each.taken for each in answer) else KEPT
 
 
 def rerun(ledger: Ledger, answer: Failure | None) -> None:

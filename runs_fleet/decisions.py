@@ -7,6 +7,7 @@ guarded order (GitHub's registration first, the machine second). One that GitHub
 from dataclasses import dataclass
 from datetime import datetime
 
+from runs_fleet import names
 from runs_fleet.deadlines import (
     GITHUB_LAG,
     ask_at,
@@ -27,6 +28,9 @@ from runs_fleet.models import Rung
 from runs_fleet.placement import ladder
 
 SPOT_LOSSES = 2
+# How GitHub concludes a job whose machine was lost.
+FAILED = ("failure", "cancelled")
+TAKEN, KEPT, UNKNOWN = "taken", "kept", "unknown"
 # Somebody waits at GitHub for a runner that will not come.
 UNSERVED = frozenset({"refused", "gave_up"})
 
@@ -61,6 +65,13 @@ class Release:
 
 
 @dataclass(frozen=True)
+class Trace:
+    """Ask the cloud whether it took the machine of the runner that had the job."""
+
+    runner: str
+
+
+@dataclass(frozen=True)
 class Rerun:
     """Ask GitHub to run the job once more."""
 
@@ -90,7 +101,7 @@ class Done:
     """The job needs nothing more, and every runner is gone."""
 
 
-Step = Create | Ask | Drop | Release | Rerun | Tell | End | Wait | Done
+Step = Create | Ask | Drop | Release | Trace | Rerun | Tell | End | Wait | Done
 
 
 def next_step(ledger: Ledger, now: datetime) -> Step:
@@ -108,6 +119,8 @@ def _after_the_job(ledger: Ledger, now: datetime) -> Step:
         return Tell()
     if ledger.held:
         return Wait(next_look(ledger, now))
+    if (runner := untraced(ledger)) is not None:
+        return Trace(runner)
     return Rerun() if owes_rerun(ledger) else Done()
 
 
@@ -133,20 +146,37 @@ def _end(ledger: Ledger, now: datetime) -> End | None:
 
 
 def owes_rerun(ledger: Ledger) -> bool:
-    """Whether GitHub failed the job because its machine was lost: run it once more, on-demand.
+    """Whether GitHub failed the job because its machine was lost: run it once more, on-demand."""
+    served = ledger.runner(ledger.demand.runner)
+    known = served is not None and lost_with_job(ledger, served)
+    return _may_run_again(ledger) and (known or ledger.trace == TAKEN)
 
-    Only a first attempt is run again, so a machine lost twice never makes a loop.
+
+def untraced(ledger: Ledger) -> str | None:
+    """Name the runner of a failed job of which only the cloud can say whether its machine was lost.
+
+    It was made for another job, or neither its agent nor an event has told of its end.
     """
-    request, served = ledger.request, ledger.runner(ledger.demand.runner)
-    return (
-        ledger.rerun == ""
-        and not ledger.over
-        and request.run_attempt == 1
-        and request.spec is not None
-        and request.spec.rerun
-        and served is not None
-        and lost_with_job(ledger, served)
-    )
+    demand = ledger.demand
+    if ledger.trace or demand.conclusion not in FAILED or not _may_run_again(ledger):
+        return None
+    served = ledger.runner(demand.runner)
+    told = served is not None and _told_of_its_end(ledger, served)
+    return None if told or names.owner(demand.runner) is None else demand.runner
+
+
+def _told_of_its_end(ledger: Ledger, runner: Runner) -> bool:
+    """Whether it is known that the machine ended before GitHub's conclusion, or after it."""
+    if runner.ended and not runner.cut_short:
+        return True
+    return runner.lost_at is not None and runner.lost_at != ledger.demand.completed_at
+
+
+def _may_run_again(ledger: Ledger) -> bool:
+    """Only a first attempt is run again, so a machine lost twice never makes a loop."""
+    request = ledger.request
+    wanted = request.spec is not None and request.spec.rerun and request.run_attempt == 1
+    return wanted and not ledger.rerun and not ledger.over
 
 
 def owes_notice(ledger: Ledger) -> bool:
@@ -164,7 +194,7 @@ def lost_with_job(ledger: Ledger, runner: Runner) -> bool:
     demand = ledger.demand
     if not runner.reclaimed or runner.lost_at is None or demand.completed_at is None:
         return False
-    return demand.conclusion in ("failure", "cancelled") and runner.lost_at < demand.completed_at
+    return demand.conclusion in FAILED and runner.lost_at < demand.completed_at
 
 
 def judge(ledger: Ledger, runner: Runner, now: datetime) -> str:

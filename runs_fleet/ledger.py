@@ -159,7 +159,10 @@ class Runner:
 
 @dataclass
 class Ledger:
-    """All that a lifecycle knows. `over` says why the demand ended when not by GitHub's word."""
+    """All that a lifecycle knows. `over` says why the demand ended when not by GitHub's word.
+
+    `trace` is what the cloud said of the machine that had the job: taken, kept, or unknown.
+    """
 
     request: JobRequest
     begun_at: datetime
@@ -175,6 +178,7 @@ class Ledger:
     asks: int = 0
     over: str = ""
     reason: str = ""
+    trace: str = ""
     rerun: str = ""
     told: str = ""
 

@@ -183,12 +183,22 @@ class Machine(Wire):
 
 
 class MachineStatus(Wire):
-    """A machine as the cloud sees it; `cause` says why it ended (`StateReason.Code`)."""
+    """A machine as the cloud sees it; `cause` says why it ended (`StateReason.Code`).
+
+    `taken` when the cloud ended it, and neither we nor the machine itself.
+    """
 
     machine_id: str
     state: Literal["pending", "running", "stopping", "stopped", "gone"]
     runner: str = ""
     cause: str = ""
+    taken: bool = False
+
+
+class RunnerLookup(Wire):
+    """Which runner to ask the cloud about, by name."""
+
+    runner: str
 
 
 class RegistrationRequest(Wire):

@@ -89,6 +89,10 @@ class Provider(Protocol):
         """Tell the state of machines and their runners' names; unknown ones are left out."""
         ...
 
+    def find(self, runner: str) -> list[MachineStatus]:
+        """Tell the state of the runner's machines; ended ones while the cloud remembers them."""
+        ...
+
 
 class ConfigStore(Protocol):
     """Where a machine finds its runner's config, by its own machine id."""

@@ -30,6 +30,7 @@ class MemoryProvider:
         self.gone: list[str] = []
         self.full: set[Market] = set()
         self.errors: deque[FleetError] = deque()
+        self.taken: set[str] = set()
         self.lose_answers = 0
         self.gate = threading.Event()
         self.gate.set()
@@ -71,6 +72,13 @@ class MemoryProvider:
             )
             for made, owner in self.owners.items()
             if made in machine_ids
+        ]
+
+    def find(self, runner: str) -> list[MachineStatus]:
+        mine = [made for made, owner in self.owners.items() if owner == runner]
+        return [
+            each.model_copy(update={"taken": each.machine_id in self.taken})
+            for each in self.describe(mine)
         ]
 
     @property

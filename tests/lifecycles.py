@@ -172,6 +172,7 @@ async def serving(
                 runners.create_machine,
                 runners.register_runner,
                 runners.release_runner,
+                runners.find_machines,
                 jobs.look_up_job,
                 jobs.rerun_job,
                 NoticeActivities(github.notices).tell,

@@ -5,7 +5,7 @@ import pytest
 from runs_fleet import answers
 from runs_fleet.answers import Failure
 from runs_fleet.ledger import Ledger
-from runs_fleet.models import JobEvent, Machine, Registration, ReleaseResult
+from runs_fleet.models import JobEvent, Machine, MachineStatus, Registration, ReleaseResult
 from tests.ledgers import JOB, MINE, THEIRS, at, booting, idle, says_github, waiting
 
 GONE = ReleaseResult()
@@ -136,3 +136,20 @@ def test_an_operators_word_does_not_wait_for_the_next_look() -> None:
     ledger.note_kept(ledger.runners[0], at(60), busy=True)
     answers.close(ledger, "released", "cancelled by an operator")
     assert ledger.runners[0].look_at is None
+
+
+@pytest.mark.parametrize(
+    ("answer", "trace"),
+    [
+        ([MachineStatus(machine_id="i-1", state="gone", taken=True)], "taken"),
+        ([MachineStatus(machine_id="i-1", state="gone")], "kept"),
+        ([], "kept"),
+        (AWAY, "unknown"),
+    ],
+)
+def test_a_machine_was_lost_if_the_cloud_says_that_it_took_it(
+    answer: list[MachineStatus] | Failure, trace: str
+) -> None:
+    ledger = waiting()
+    answers.traced(ledger, answer)
+    assert ledger.trace == trace

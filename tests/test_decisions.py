@@ -5,7 +5,18 @@ from typing import Any
 import pytest
 
 from runs_fleet import decisions
-from runs_fleet.decisions import Ask, Create, Done, Drop, End, Release, Rerun, Wait, next_step
+from runs_fleet.decisions import (
+    Ask,
+    Create,
+    Done,
+    Drop,
+    End,
+    Release,
+    Rerun,
+    Trace,
+    Wait,
+    next_step,
+)
 from runs_fleet.ledger import Ledger
 from runs_fleet.models import Market, RunnerSpec
 from tests.ledgers import (
@@ -213,6 +224,47 @@ def test_a_job_cut_short_by_a_spot_loss_is_run_again() -> None:
     says_agent(ledger, "finished", 180, outcome="Canceled", detail="interrupted")
     says_github(ledger, "completed", 181, conclusion="cancelled")
     assert decisions.owes_rerun(ledger)
+
+
+def test_a_job_that_failed_on_another_jobs_runner_is_traced_and_run_again_if_it_was_lost() -> None:
+    ledger = waiting()
+    says_github(ledger, "completed", 90, on=THEIRS, conclusion="failure")
+    assert next_step(ledger, at(91)) == Trace(THEIRS)
+    ledger.trace = decisions.TAKEN
+    assert next_step(ledger, at(91)) == Rerun()
+
+
+@pytest.mark.parametrize("trace", [decisions.KEPT, decisions.UNKNOWN])
+def test_a_job_whose_machine_the_cloud_did_not_take_has_failed_by_itself(trace: str) -> None:
+    ledger = waiting()
+    says_github(ledger, "completed", 90, on=THEIRS, conclusion="failure")
+    ledger.trace = trace
+    assert next_step(ledger, at(91)) == Done()
+
+
+def test_a_job_of_whose_runner_nobody_told_the_end_is_traced() -> None:
+    ledger = running()
+    says_github(ledger, "completed", 90, conclusion="failure")
+    assert decisions.untraced(ledger) == MINE
+    says_agent(ledger, "finished", 91, outcome="Failed")
+    assert decisions.untraced(ledger) is None
+
+
+@pytest.mark.parametrize(("seconds", "traced"), [(89, False), (90, True), (91, False)])
+def test_a_loss_at_the_moment_of_the_end_may_be_before_or_after_it(
+    seconds: float, *, traced: bool
+) -> None:
+    ledger = running()
+    says_github(ledger, "completed", 90, conclusion="failure")
+    says_cloud(ledger, seconds)
+    assert (decisions.untraced(ledger) is not None) is traced
+
+
+@pytest.mark.parametrize("on", ["GitHub Actions 3", "their-own-runner"])
+def test_a_job_that_failed_on_somebody_elses_runner_is_not_our_concern(on: str) -> None:
+    ledger = waiting()
+    says_github(ledger, "completed", 90, on=on, conclusion="failure")
+    assert decisions.untraced(ledger) is None
 
 
 @pytest.mark.parametrize(

@@ -127,7 +127,12 @@ def _intake(settings: Ec2Settings, temporal: Client) -> Intake:
 
 
 def _activities(runners: RunnerActivities) -> list[Callable[..., Any]]:
-    return [runners.create_machine, runners.register_runner, runners.release_runner]
+    return [
+        runners.create_machine,
+        runners.register_runner,
+        runners.release_runner,
+        runners.find_machines,
+    ]
 
 
 def _job_activities(jobs: JobActivities) -> list[Callable[..., Any]]:

@@ -46,6 +46,7 @@ CREATE = _options(call=15, patience=600, pause=20)
 REGISTER = _options(call=20, patience=600, pause=30)
 RELEASE = _options(call=25, patience=75, pause=10)
 ASK = _options(call=10, patience=20, pause=5)
+TRACE = _options(call=15, patience=3600, pause=60)
 RERUN = _options(call=10, patience=6 * 3600, pause=60)
 # A courtesy: it must not keep a lifecycle open for long.
 TELL = _options(call=20, patience=120, pause=15)

@@ -20,6 +20,7 @@ with workflow.unsafe.imports_passed_through():
         JobOutcome,
         JobRequest,
         MachineEvent,
+        RunnerLookup,
         RunnerReport,
     )
     from workflows import attributes, options, orders
@@ -91,11 +92,19 @@ class RunnerLifecycle:
                     await self._release(runner, force=force)
                 case decisions.Ask():
                     await self._ask()
-                case decisions.Rerun():
-                    await self._rerun()
-                case decisions.Tell():
-                    await self._tell()
+                case _:
+                    await self._wind_up(step)
         await asyncio.gather(*self._losses.values())
+
+    async def _wind_up(self, step: decisions.Step) -> None:
+        """Do what a job that is over may still need."""
+        match step:
+            case decisions.Trace(runner=runner_name):
+                await self._trace(runner_name)
+            case decisions.Rerun():
+                await self._rerun()
+            case decisions.Tell():
+                await self._tell()
 
     def _next_step(self) -> decisions.Step:
         """Choose the next thing to do outside; what only changes the ledger is done at once."""
@@ -241,6 +250,17 @@ class RunnerLifecycle:
         )
         await self._settled(asking)
         answers.asked(self._ledger, answer(asking).told, workflow.now())
+
+    async def _trace(self, runner_name: str) -> None:
+        """Ask the cloud whether it took the machine on which the job failed."""
+        tracing = workflow.start_activity_method(
+            RunnerActivities.find_machines,
+            RunnerLookup(runner=runner_name),
+            summary=f"was {runner_name} lost?",
+            **options.TRACE,
+        )
+        await self._settled(tracing)
+        answers.traced(self._ledger, answer(tracing).told)
 
     async def _rerun(self) -> None:
         """Have a job run again whose machine was lost."""

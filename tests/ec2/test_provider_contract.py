@@ -137,6 +137,16 @@ def test_unknown_machines_are_left_out_of_a_description(provider: Ec2Provider) -
     assert found[0].state in {"pending", "running"}
 
 
+def test_a_runners_machines_are_found_by_its_name(provider: Ec2Provider) -> None:
+    asked = order()
+    made = provider.create(asked)
+    provider.terminate(asked.runner)
+    assert [(each.machine_id, each.state, each.taken) for each in provider.find(asked.runner)] == [
+        (made.machine_id, "gone", False)
+    ]
+    assert provider.find("runs-fleet-1-1") == []
+
+
 def test_nothing_asked_is_nothing_described(provider: Ec2Provider) -> None:
     assert provider.describe([]) == []
 

@@ -33,6 +33,7 @@ class Host:
     visible_at: float
     alive: bool = True
     ended_at: float | None = None
+    taken: bool = False
     booted: bool = False
     config: RunnerConfig | None = None
     registered: Registered | None = None
@@ -82,7 +83,7 @@ class Cloud:
         self.clock.after(self.chaos.rng.uniform(15, 60), lambda: self._boot(host))
         if within(self.chaos.doomed, self.clock.seconds):
             self.faults += 1
-            self.clock.after(5, lambda: self._die(host, "Server.InternalError"))
+            self.clock.after(5, lambda: self._die(host, "Server.InternalError", taken=True))
         if order.rung.market is Market.SPOT and self.chaos.hits("reclaimed"):
             self.clock.after(self.chaos.rng.uniform(5, 1500), lambda: self._reclaim(host))
         return machine
@@ -115,6 +116,18 @@ class Cloud:
 
     def describe(self, machine_ids: Sequence[str]) -> list[MachineStatus]:
         raise NotImplementedError
+
+    def find(self, runner: str) -> list[MachineStatus]:
+        self._reachable()
+        return [
+            MachineStatus(
+                machine_id=host.machine.machine_id,
+                state="running" if host.alive else "gone",
+                taken=host.taken,
+            )
+            for host in self.hosts.values()
+            if host.runner == runner
+        ]
 
     def store(self, machine_id: str, config: RunnerConfig) -> None:
         if self.chaos.hits("store_fails"):
@@ -240,7 +253,7 @@ class Cloud:
             return
         self.faults += 1
         if not self.chaos.hits("noticed"):
-            self._die(host, "terminated")
+            self._die(host, "terminated", taken=True)
             return
         host.noticed = True
         self._say(host, "interrupted", detail="spot notice")
@@ -255,12 +268,12 @@ class Cloud:
             host.job.lost = True
             self._complete(host, "cancelled", "Canceled", detail="interrupted")
             self._say(host, "finished", outcome="Canceled", detail="interrupted")
-        self._die(host, "shutting-down")
+        self._die(host, "shutting-down", taken=True)
 
-    def _die(self, host: Host, cause: str) -> None:
+    def _die(self, host: Host, cause: str, *, taken: bool = False) -> None:
         if not host.alive:
             return
-        host.alive, host.ended_at = False, self.clock.seconds
+        host.alive, host.ended_at, host.taken = False, self.clock.seconds, taken
         self.told.log("machine gone", host.runner, cause)
         self._event(host, "gone", cause)
         if host.registered:

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 from runs_fleet import names
+from runs_fleet.decisions import TAKEN
 from runs_fleet.ledger import INTERRUPTED
 from tests.model.chaos import HOUR
 from tests.model.clock import START
@@ -71,11 +72,13 @@ def _badly_served(world: World) -> Iterator[str]:
 
 def _wrong_end(world: World, job: Job, lifecycle: Lifecycle) -> Iterator[str]:
     ledger = lifecycle.ledger
-    # Told of a spot notice but not of the job's end, it cannot know that the job failed by itself.
+    # Told of a loss but not of the job's end, it cannot know that the job failed by itself.
     served = ledger.runner(job.runner)
-    noticed = served is not None and served.lost == INTERRUPTED
+    noticed = ledger.trace == TAKEN or (served is not None and served.lost == INTERRUPTED)
     if ledger.rerun and not job.lost and not noticed:
         yield f"job {job.job_id} ran again though its machine was not lost"
+    if _owed(world, job) and not ledger.rerun:
+        yield f"job {job.job_id} was lost with its machine and did not run again"
     if ledger.state == "timed_out":
         if job.seconds < POLICY.max_runtime.total_seconds() and not world.deaf:
             yield f"job {job.job_id} timed out too early"
@@ -85,6 +88,13 @@ def _wrong_end(world: World, job: Job, lifecycle: Lifecycle) -> Iterator[str]:
         yield f"job {job.job_id}: {job.conclusion}, its lifecycle says {ledger.demand.conclusion}"
     elif ledger.state not in _fitting(world, job):
         yield f"job {job.job_id} ran {job.runs} times, its lifecycle says {ledger.state}"
+
+
+def _owed(world: World, job: Job) -> bool:
+    """Whether a job must run again: the cloud took its machine, and GitHub names its runner."""
+    named = not world.chaos.levers["unnamed"]
+    taken = any(host.job is job and host.taken for host in world.cloud.hosts.values())
+    return job.lost and taken and named and job.attempt == 1 and not job.cancelled
 
 
 def _fitting(world: World, job: Job) -> tuple[str, ...]:

@@ -8,7 +8,14 @@ from activities.runners import RunnerActivities
 from activities.verdicts import verdicts
 from runs_fleet import answers, decisions, notices, story
 from runs_fleet.ledger import Ledger, Runner
-from runs_fleet.models import JobEvent, JobRequest, MachineEvent, ReleaseRequest, RunnerReport
+from runs_fleet.models import (
+    JobEvent,
+    JobRequest,
+    MachineEvent,
+    ReleaseRequest,
+    RunnerLookup,
+    RunnerReport,
+)
 from runs_fleet.notices import Notice, Told
 from tests.model.calls import Call
 from tests.model.chaos import Chaos
@@ -122,10 +129,17 @@ class Lifecycle:
                     yield from self._release(runner, force=force)
                 case decisions.Ask():
                     yield from self._ask()
-                case decisions.Rerun():
-                    yield from self._rerun()
-                case decisions.Tell():
-                    yield from self._tell()
+                case _:
+                    yield from self._wind_up(step)
+
+    def _wind_up(self, step: decisions.Step) -> Turns:
+        match step:
+            case decisions.Trace(runner=runner_name):
+                yield from self._trace(runner_name)
+            case decisions.Rerun():
+                yield from self._rerun()
+            case decisions.Tell():
+                yield from self._tell()
 
     def _next_step(self) -> decisions.Step:
         while True:
@@ -225,6 +239,13 @@ class Lifecycle:
         yield from self._settled(call)
         self._log("asked", self.ledger.request.job_id, call.answer)
         answers.asked(self.ledger, call.answer, self.clock.now)
+
+    def _trace(self, runner_name: str) -> Turns:
+        wanted = RunnerLookup(runner=runner_name)
+        call = self._call(lambda: self.outside.runners.find_machines(wanted), options.TRACE)
+        yield from self._settled(call)
+        self._log("traced", runner_name, call.answer)
+        answers.traced(self.ledger, call.answer)
 
     def _rerun(self) -> Turns:
         self.ledger.rerun = "asked"

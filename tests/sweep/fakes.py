@@ -131,6 +131,9 @@ class MemoryCloud:
             if machine_id in machine_ids
         ]
 
+    def find(self, runner: str) -> list[MachineStatus]:
+        raise NotImplementedError
+
     def create(self, order: MachineOrder) -> Machine:
         raise NotImplementedError
 

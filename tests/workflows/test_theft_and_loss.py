@@ -133,6 +133,22 @@ async def test_a_job_lost_with_its_machine_is_run_again_once(
     assert github.reruns == [job.job_id] * asked
 
 
+@pytest.mark.parametrize("taken", [True, False])
+async def test_a_job_lost_on_another_jobs_runner_is_run_again_too(
+    start: Start, github: MemoryGitHub, provider: MemoryProvider, *, taken: bool
+) -> None:
+    owner, job = await start(), await start()
+    machine_id = await owner.boots()
+    await job.boots()
+    provider.taken |= {machine_id} if taken else set()
+    await job.says_github("completed", on=owner.runner(), conclusion="failure")
+    assert (await job.outcome()).rerun_requested is taken
+    assert github.reruns == [job.job_id] * taken
+    await owner.says_cloud(machine_id, "Server.SpotInstanceTermination")
+    await owner.runs_to_its_end(2)
+    assert (await owner.outcome()).state == "completed"
+
+
 async def test_a_busy_runner_is_kept_until_it_is_not(
     start: Start, provider: MemoryProvider, github: MemoryGitHub
 ) -> None:

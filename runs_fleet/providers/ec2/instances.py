@@ -24,13 +24,18 @@ ALIVE: frozenset[State] = frozenset({"pending", "running"})
 
 
 def status(raw: InstanceTypeDef) -> MachineStatus:
-    """Read an instance's state, owner and, once it ended, why."""
+    """Read an instance's state, owner and, once it ended, why and by whom.
+
+    https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_StateReason.html
+    """
+    cause = raw.get("StateReason", {}).get("Code", "")
     tags = {each.get("Key", ""): each.get("Value", "") for each in raw.get("Tags", [])}
     return MachineStatus(
         machine_id=raw["InstanceId"],
         state=_state(raw),
         runner=tags.get(RUNNER_TAG, ""),
-        cause=raw.get("StateReason", {}).get("Code", ""),
+        cause=cause,
+        taken=_state(raw) not in ALIVE and cause.startswith("Server."),
     )
 
 

@@ -103,6 +103,14 @@ class Ec2Provider:
             for each in self._instances({"instance-id": batch})
         ]
 
+    def find(self, runner: str) -> list[MachineStatus]:
+        """Tell the state of all machines that bear the runner's name; EC2 keeps ended ones an hour.
+
+        https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/terminating-instances.html
+        """
+        named = self._instances({f"tag:{fleet.RUNNER_TAG}": [runner]})
+        return [instances.status(each) for each in named]
+
     def _request(self, order: MachineOrder) -> dict[str, Any]:
         spec, market = order.spec, order.rung.market
         templates = self._templates(spec.arch or self._site.default_arch)
