@@ -60,14 +60,19 @@ class MarketWatch:
 
     @reset.validator
     def _check_reset(self, asked: ResetRequest) -> None:
-        if refusal := market.refusal(self._state, asked):
+        # What was said in the same moment is not taken in yet, and may not be here.
+        if refusal := market.refusal(self._with_heard(), asked):
             raise ApplicationError(refusal, type="Refused")
 
     def _take_in(self) -> None:
-        heard, self._heard = self._heard, []
-        for said in heard:
-            self._state = market.heard(self._state, said, workflow.now())
+        self._state, self._heard = self._with_heard(), []
         self._show()
+
+    def _with_heard(self) -> MarketState:
+        state = self._state
+        for said in self._heard:
+            state = market.heard(state, said, workflow.now())
+        return state
 
     def _is_long(self) -> bool:
         info = workflow.info()

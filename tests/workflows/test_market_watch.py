@@ -137,3 +137,14 @@ async def test_a_new_history_begins_with_all_that_is_remembered(
     assert [each.machine_type for each in view.shortages] == ["c8g.large"]
     assert len(view.breakers[0].losses) >= 2
     await last.terminate()
+
+
+async def test_a_reset_counts_what_was_said_in_the_same_moment(temporal: Client) -> None:
+    name = f"market-test-{uuid4()}"
+    watch = await begun(temporal, name, MarketState())
+    await watch.signal(MarketWatch.note, News(sold_out=(seen(),)))
+    asked = ResetRequest(machine_type="c8g.large")
+    reset = asyncio.create_task(watch.execute_update(MarketWatch.reset, asked, id="reset"))
+    async with Worker(temporal, task_queue=name, workflows=[MarketWatch]):
+        assert await reset == ResetResult(shortages=1, breakers=0)
+    await watch.terminate()
