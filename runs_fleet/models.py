@@ -183,10 +183,7 @@ class Machine(Wire):
 
 
 class MachineStatus(Wire):
-    """A machine as the cloud sees it; `cause` says why it ended (`StateReason.Code`).
-
-    `taken` when the cloud ended it, and neither we nor the machine itself.
-    """
+    """A machine as the cloud sees it; `cause` is why it ended, `taken` if the cloud ended it."""
 
     machine_id: str
     state: Literal["pending", "running", "stopping", "stopped", "gone"]
