@@ -19,6 +19,9 @@ FLAGS = (
     "history.transferProcessorMaxPollRPS=1000",
     "--dynamic-config-value",
     'history.timerProcessorMaxTimeShift="10ms"',
+    # Without it a task that is handed out while a worker stops is lost until its time limit.
+    "--dynamic-config-value",
+    "frontend.enableCancelWorkerPollsOnShutdown=true",
     "--log-level",
     "error",
 )

@@ -9,7 +9,6 @@ import sys
 from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from datetime import timedelta
 from typing import TypeVar
 
 from temporalio import activity, workflow
@@ -18,23 +17,17 @@ from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.envconfig import ClientConfig, ClientConnectConfig
 from temporalio.runtime import PrometheusConfig, Runtime, TelemetryConfig
 from temporalio.service import RPCError, RPCStatusCode
-from temporalio.worker import PollerBehaviorAutoscaling, UnsandboxedWorkflowRunner, Worker
+from temporalio.worker import Worker, WorkerDeploymentConfig
 
 from runs_fleet import logs
 from runs_fleet.errors import FleetError, Refused
 from runs_fleet.settings import BadSettings, Ec2Settings, load_worker
-from worker import schedules, wiring
+from worker import schedules, serving, wiring
 from workflows import attributes
-from workflows.market_watch import MarketWatch
-from workflows.runner_lifecycle import RunnerLifecycle
-from workflows.sweep import Sweep
 
 DEFAULT_ADDRESS = "localhost:7233"
 FIRST_WAIT, LONGEST_WAIT = 0.5, 5.0
 CONNECT_LIMIT = 10
-# Longer than any activity's call, so that a deploy repeats nothing.
-GRACE = timedelta(seconds=30)
-STICKY_LIMIT = timedelta(seconds=2)
 NOT_ALLOWED = (RPCStatusCode.PERMISSION_DENIED, RPCStatusCode.UNIMPLEMENTED)
 
 log = logging.getLogger(__name__)
@@ -45,6 +38,7 @@ def main() -> None:
     """Run until SIGTERM or SIGINT; wrong settings end it at once with status 2."""
     try:
         settings = load_worker(os.environ)
+        version = serving.deployment(os.environ)
         address = ClientConfig.load_client_connect_config()
         address.setdefault("target_host", DEFAULT_ADDRESS)
     except BadSettings as error:
@@ -56,7 +50,7 @@ def main() -> None:
     workflow.logger.workflow_info_on_message = False
     activity.logger.activity_info_on_message = False
     try:
-        asyncio.run(serve(settings, address))
+        asyncio.run(serve(settings, address, version=version))
     except Refused as error:
         sys.exit(_complain(str(error)))
     log.info("stopped")
@@ -65,7 +59,12 @@ def main() -> None:
     os._exit(0)
 
 
-async def serve(settings: Ec2Settings, address: ClientConnectConfig) -> None:
+async def serve(
+    settings: Ec2Settings,
+    address: ClientConnectConfig,
+    *,
+    version: WorkerDeploymentConfig | None = None,
+) -> None:
     """Wait for what is not there yet, then serve until asked to stop."""
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -77,7 +76,15 @@ async def serve(settings: Ec2Settings, address: ClientConnectConfig) -> None:
     log.info("connected to temporal", extra={"address": address["target_host"]})
     wired = wiring.ec2(settings, client, runtime, region=os.environ.get("AWS_REGION"))
     if await _waited(stop, "aws", lambda: _warmed(wired)):
-        await _work(client, wired, threads=settings.max_activities, stop=stop)
+        with ThreadPoolExecutor(settings.max_activities, "activity") as threads:
+            worker = serving.worker(
+                client,
+                wired.task_queue,
+                activities=wired.activities,
+                executor=threads,
+                version=version,
+            )
+            await _work(client, wired, worker, stop=stop)
 
 
 async def _waited(stop: asyncio.Event, what: str, attempt: Callable[[], Awaitable[T]]) -> T | None:
@@ -114,38 +121,27 @@ async def _warmed(wired: wiring.Wired) -> bool:
     return True
 
 
-async def _work(client: Client, wired: wiring.Wired, *, threads: int, stop: asyncio.Event) -> None:
+async def _work(
+    client: Client, wired: wiring.Wired, worker: Worker, *, stop: asyncio.Event
+) -> None:
     """Serve the task queue and relay messages; a relay that breaks ends the process."""
-    with ThreadPoolExecutor(threads, "activity") as executor:
-        async with _worker(client, wired, executor), asyncio.TaskGroup() as group:
-            tasks = [group.create_task(each.run()) for each in wired.carriers]
-            keeping = schedules.keep(client, wired.sweep, wired.sweep_interval)
-            tasks.append(group.create_task(keeping))
-            log.info("serving", extra={"task_queue": wired.task_queue})
-            await stop.wait()
-            log.info("draining", extra={"at_most": str(GRACE)})
-            for task in tasks:
-                task.cancel()
+    async with worker, asyncio.TaskGroup() as group:
+        tasks = [group.create_task(each.run()) for each in wired.carriers]
+        keeping = schedules.keep(client, wired.sweep, wired.sweep_interval)
+        tasks.append(group.create_task(keeping))
+        log.info("serving", extra=_facts(worker))
+        await stop.wait()
+        log.info("draining", extra={"at_most": str(serving.GRACE)})
+        for task in tasks:
+            task.cancel()
     for each in wired.carriers:
         await each.close()
 
 
-def _worker(client: Client, wired: wiring.Wired, executor: ThreadPoolExecutor) -> Worker:
-    return Worker(
-        client,
-        task_queue=wired.task_queue,
-        workflows=[RunnerLifecycle, Sweep, MarketWatch],
-        activities=wired.activities,
-        activity_executor=executor,
-        # The tests run the same workflows in the sandbox, where a breach of determinism shows;
-        # here it would cost a third of the worker's time.
-        workflow_runner=UnsandboxedWorkflowRunner(),
-        max_concurrent_activities=executor._max_workers,
-        workflow_task_poller_behavior=PollerBehaviorAutoscaling(),
-        activity_task_poller_behavior=PollerBehaviorAutoscaling(),
-        sticky_queue_schedule_to_start_timeout=STICKY_LIMIT,
-        graceful_shutdown_timeout=GRACE,
-    )
+def _facts(worker: Worker) -> dict[str, str]:
+    deployment = worker.config().get("deployment_config")
+    version = deployment.version.to_canonical_string() if deployment else "unversioned"
+    return {"task_queue": worker.task_queue, "version": version}
 
 
 def _runtime(settings: Ec2Settings) -> Runtime:

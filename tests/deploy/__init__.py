@@ -1,0 +1,1 @@
+"""Deploys: two builds at once, rolling restarts, and processes that drain."""
