@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING, Literal
 
 import pytest
-from botocore.exceptions import ClientError
+from botocore.exceptions import ClientError, ConnectionClosedError
 
 from simulator.aws.client import AwsWorld
 from simulator.aws.models import Fault, Setup, Throttle
@@ -52,6 +52,17 @@ def test_a_fault_of_a_queue_is_readable(sqs: "SQSClient", world: AwsWorld, accou
     with pytest.raises(ClientError) as error:
         sqs.send_message(QueueUrl=account.events_queue_url, MessageBody="x")
     assert error.value.response["Error"]["Code"] == "AccessDenied"
+
+
+def test_a_service_that_is_cut_off_answers_nobody_and_the_others_do(
+    sqs: "SQSClient", ssm: "SSMClient", world: AwsWorld, account: Setup
+) -> None:
+    world.cut_off("sqs")
+    with pytest.raises(ConnectionClosedError):
+        sqs.send_message(QueueUrl=account.events_queue_url, MessageBody="x")
+    assert ssm.describe_parameters()["Parameters"] is not None
+    world.cut_off()
+    sqs.send_message(QueueUrl=account.events_queue_url, MessageBody="x")
 
 
 def test_a_repeated_fifo_message_is_the_first_one(
