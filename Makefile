@@ -3,6 +3,8 @@ VENV := .venv
 UV := $(VENV)/bin/uv
 RUN := $(VENV)/bin/
 STAMP := $(VENV)/.ready
+# Behind a proxy with a certificate of its own, only the system's store knows it: see the second try.
+SYNC = VIRTUAL_ENV= UV_PROJECT_ENVIRONMENT=$(VENV) $(UV) sync --quiet --locked --inexact --all-extras --all-groups
 ARGS ?=
 FILE ?=
 
@@ -49,7 +51,7 @@ $(STAMP): pyproject.toml uv.lock
 	@echo "Installing into ./$(VENV) (about half a minute the first time)"
 	@test -x $(VENV)/bin/python || $(PYTHON) -m venv $(VENV)
 	@test -x $(UV) || $(VENV)/bin/python -m pip install --quiet --disable-pip-version-check "uv>=0.5"
-	@VIRTUAL_ENV= UV_PROJECT_ENVIRONMENT=$(VENV) $(UV) sync --quiet --locked --inexact --all-extras --all-groups
+	@$(SYNC) || UV_SYSTEM_CERTS=1 UV_NATIVE_TLS=1 $(SYNC)
 	@touch $(STAMP)
 
 clean:  ## Remove ./.venv and every cache
