@@ -16,6 +16,7 @@ from temporalio.envconfig import ClientConfig, ClientConnectConfig
 from temporalio.service import RPCError, RPCStatusCode
 
 from api.app import create_app
+from api.draining import DrainingServer
 from api.metrics import Metrics
 from intake.bounded import BoundedDoor
 from intake.breaker import Breaker
@@ -68,7 +69,7 @@ async def serve(settings: ApiSettings, address: ClientConnectConfig) -> None:
     routing = Routing(mode=settings.mode, backends=settings.backends, policy=settings.policy)
     intake = Intake(routing)
     app = _app(settings, intake)
-    server = uvicorn.Server(
+    server = DrainingServer(
         uvicorn.Config(
             app,
             host=settings.host,
