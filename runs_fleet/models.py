@@ -228,8 +228,7 @@ class JobLookup(Wire):
 class ReleaseRequest(Wire):
     """Take one runner away, by the guarded order.
 
-    `spent` means GitHub named this runner in a completed event: an ephemeral runner that ran
-    its job has deregistered itself, so there is nothing left to guard.
+    `spent` means that it ran its job to the end: it has deregistered itself, nothing to guard.
     `force` takes even a busy one: maximum runtime and operators only.
     `registered` is false when no mint was ever begun for it, so GitHub cannot know it.
     `config_read` means that the agent said it removed its config, so nobody else has to.

@@ -44,7 +44,7 @@ async def test_the_next_build_watches_on_with_all_that_is_known(site: Site) -> N
         async with site.serving("2"):
             await site.make_current("2")
     async with site.serving("2"):
-        watch = site.temporal.get_workflow_handle_for(MarketWatch.run, begun.id)
+        watch = site.temporal.get_workflow_handle(begun.id)
         await tell(watch, "c8g.large", "m7g.large", "m8g.large")
         await eventually(partial(is_of, watch, "2"))
         assert await known(watch) == ["c7g.large", "c8g.large", "m7g.large", "m8g.large"]

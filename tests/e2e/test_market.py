@@ -46,7 +46,7 @@ def first(fleet: Fleet, job_id: int) -> MachineRecord | None:
 
 async def opened(fleet: Fleet) -> list[str]:
     """Ask which types have an open breaker."""
-    watch = fleet.temporal.get_workflow_handle_for(MarketWatch.run, names.market("ec2"))
+    watch = fleet.temporal.get_workflow_handle(names.market("ec2"))
     view: MarketState = await watch.query(MarketWatch.view)
     return [each.machine_type for each in view.breakers if each.open_until]
 

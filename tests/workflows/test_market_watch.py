@@ -125,7 +125,7 @@ async def test_a_new_history_begins_with_all_that_is_remembered(
     watch = await begun(temporal, queue, MarketState(longest_history=12))
     first = (await watch.describe()).run_id
     await watch.signal(MarketWatch.note, News(rules=HASTY, sold_out=(seen(),)))
-    last = temporal.get_workflow_handle_for(MarketWatch.run, watch.id)
+    last = temporal.get_workflow_handle(watch.id)
 
     async def is_another() -> bool:
         await last.signal(MarketWatch.lost, seen(runner=f"runs-fleet-{uuid4()}"))
