@@ -19,10 +19,11 @@ LOOKS_FOR_UNKNOWN = 4
 
 
 class Failure(NamedTuple):
-    """The type of the verdict (`NoCapacity`, `Refused`, `NotThere`, ...), and its words."""
+    """The type of the verdict (`NoCapacity`, `Refused`, ...), its words, and how long it holds."""
 
     kind: str
     words: str = ""
+    after: timedelta | None = None
 
 
 def created(ledger: Ledger, runner: Runner, answer: Machine | Failure, now: datetime) -> None:
@@ -53,14 +54,23 @@ def registered(
     """Take in how a mint ended."""
     if isinstance(answer, Registration):
         runner.runner_id = answer.runner_id
-        runner.reminted = now - (runner.created_at or now) >= MINTED_AT_ONCE
+        runner.reminted = not _at_once(runner, now)
         return
     runner.detail = answer.words
     # Its agent may have the config though the answer was lost: then it is registered.
     if runner.ready_at is None and not runner.ended:
         runner.ended, runner.ended_at = NOT_REGISTERED, now
+    if answer.after is not None:
+        ledger.quiet_until = now + answer.after
     if answer.kind == "Refused":
+        # Nobody was given a config, so nobody need be asked before the machine goes.
+        runner.registering = not _at_once(runner, now)
         _give_up(ledger, answer)
+
+
+def _at_once(runner: Runner, now: datetime) -> bool:
+    """Whether no answer to an earlier mint of it can have got lost."""
+    return now - (runner.created_at or now) < MINTED_AT_ONCE
 
 
 def released(

@@ -161,7 +161,8 @@ def order_at(ledger: Ledger) -> datetime:
         return ledger.rest_until or ledger.active.ordered_at
     if not ledger.runners:
         return ledger.begun_at
-    return again_at(ledger, ledger.runners[-1])
+    again = again_at(ledger, ledger.runners[-1])
+    return max(again, ledger.quiet_until or again)
 
 
 def wake_at(ledger: Ledger, now: datetime) -> datetime:

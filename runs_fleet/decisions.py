@@ -10,6 +10,7 @@ from datetime import datetime
 from runs_fleet import names
 from runs_fleet.deadlines import (
     GITHUB_LAG,
+    NOT_REGISTERED,
     ask_at,
     commanded,
     deadline,
@@ -28,6 +29,11 @@ from runs_fleet.models import Rung
 from runs_fleet.placement import ladder
 
 SPOT_LOSSES = 2
+OUTDATED, OUTDATED_MOST = "outdated", 3
+OUTDATED_REASON = (
+    f"GitHub no longer serves the version of the runner on {OUTDATED_MOST} machines in a row: "
+    "update the runner in the image"
+)
 # How GitHub concludes a job whose machine was lost.
 FAILED = ("failure", "cancelled")
 TAKEN, KEPT, UNKNOWN = "taken", "kept", "unknown"
@@ -137,12 +143,23 @@ def _end(ledger: Ledger, now: datetime) -> End | None:
     policy = ledger.request.policy
     if ledger.demand.phase == "queued" and now >= give_up_at(ledger):
         return End("gave_up", f"no runner within {policy.max_wait} of queueing")
+    if ledger.demand.phase == "queued" and outdated(ledger):
+        return End("gave_up", OUTDATED_REASON)
     served = ledger.runner(ledger.demand.runner)
     if served is not None and overrun(ledger, served, now) and not (served.ended or served.lost):
         return End("timed_out", f"ran longer than {policy.max_runtime}")
     if ledger.demand.phase == "in_progress" and now >= overdue_at(ledger):
         return End("timed_out", f"GitHub has not concluded it long after {policy.max_runtime}")
     return None
+
+
+def outdated(ledger: Ledger) -> bool:
+    """Whether one runner after the other was of a version that GitHub does not serve any more.
+
+    https://docs.github.com/en/actions/reference/runners/self-hosted-runners#runner-software-updates-on-self-hosted-runners
+    """
+    last = [runner.cause for runner in ledger.runners[-OUTDATED_MOST:]]
+    return last == [OUTDATED] * OUTDATED_MOST
 
 
 def owes_rerun(ledger: Ledger) -> bool:
@@ -232,8 +249,13 @@ def _stuck(ledger: Ledger, runner: Runner, now: datetime) -> str:
     if (told := runner.started_at or runner.ended_at) is not None:
         return "taken" if _with_another(ledger, told) else ""
     if now >= deadline(ledger.request.policy, runner):
-        return "no_pickup" if runner.ready_at else "boot_timeout"
+        return "no_pickup" if runner.ready_at else _late(runner)
     return ""
+
+
+def _late(runner: Runner) -> str:
+    """Name what kept a machine from being ready: without an identity it had no chance."""
+    return NOT_REGISTERED if runner.registering and runner.runner_id is None else "boot_timeout"
 
 
 def _with_another(ledger: Ledger, told: datetime) -> bool:

@@ -161,7 +161,8 @@ class Runner:
 class Ledger:
     """All that a lifecycle knows. `over` says why the demand ended when not by GitHub's word.
 
-    `trace` is what the cloud said of the machine that had the job: taken, kept, or unknown.
+    `trace` is what the cloud said of the machine that had the job: taken, kept, or unknown. Until
+    `quiet_until` GitHub registers no runner.
     """
 
     request: JobRequest
@@ -172,6 +173,7 @@ class Ledger:
     rung: int = 0
     passes: int = 0
     rest_until: datetime | None = None
+    quiet_until: datetime | None = None
     news_at: datetime | None = None
     asked_at: datetime | None = None
     answered_at: datetime | None = None
