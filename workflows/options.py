@@ -42,7 +42,7 @@ def _options(
 
 
 # A worker that dies in the middle of a call costs at most `call` seconds.
-CREATE = _options(call=15, patience=600, pause=20)
+CREATE = _options(call=10, patience=600, pause=20)
 REGISTER = _options(call=20, patience=600, pause=30)
 RELEASE = _options(call=25, patience=75, pause=10)
 ASK = _options(call=10, patience=20, pause=5)
@@ -52,7 +52,7 @@ RERUN = _options(call=10, patience=6 * 3600, pause=60)
 TELL = _options(call=20, patience=120, pause=15)
 # A sweep has another one after it: what does not work by the second try is left to that.
 LAST = [*VERDICTS, "RateLimited", "RunnerBusy"]
-LOOK = _options(call=60, patience=150, pause=5, tries=2, final=LAST)
+LOOK = _options(call=20, patience=100, pause=5, tries=2, final=LAST)
 REPAIR = _options(call=25, patience=60, pause=5, tries=2, final=LAST)
 # A sweep that hangs must not keep the next one from starting; nothing of it needs tidying up.
 SWEEP_LIMIT = timedelta(minutes=10)
