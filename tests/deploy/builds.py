@@ -175,16 +175,20 @@ class Site:
         return state == RoutingConfigUpdateState.ROUTING_CONFIG_UPDATE_STATE_COMPLETED
 
     async def _made_current(self, build: str) -> bool:
-        command = ["worker", "deployment", "set-current-version", "--yes"]
-        names = ["--deployment-name", self.deployment, "--build-id", build]
-        address = ["--address", self.address]
-        done = await asyncio.to_thread(
-            subprocess.run,
-            [executable(), *command, *names, *address],
-            capture_output=True,
-            check=False,
-        )
-        return done.returncode == 0
+        current = ["deployment", "set-current-version", "--yes", "--build-id", build]
+        return await said(self.address, "worker", *current, "--deployment-name", self.deployment)
+
+    async def move(self, job: Job) -> None:
+        """Take a job from a build that is gone to the current one."""
+        moved = ["--versioning-override-behavior", "auto_upgrade", "--workflow-id", job.handle.id]
+        assert await said(self.address, "workflow", "update-options", *moved)
+
+
+async def said(address: str, *command: str) -> bool:
+    """Give the `temporal` command line an order; False if it was refused."""
+    order = [executable(), *command, "--address", address]
+    done = await asyncio.to_thread(subprocess.run, order, capture_output=True, check=False)
+    return done.returncode == 0
 
 
 class Rolling:

@@ -44,6 +44,20 @@ async def test_a_job_of_an_old_build_still_gets_its_next_runner_there(site: Site
             assert await build_of(job.handle) == "1"
 
 
+async def test_a_job_whose_build_is_gone_can_be_moved_to_the_current_one(site: Site) -> None:
+    async with site.serving("1"):
+        await site.make_current("1")
+        job = await site.start()
+        await job.boots()
+    async with site.serving("2"):
+        await site.make_current("2")
+        await site.move(job)
+        await job.says_github("in_progress", on=job.runner())
+        await job.says_github("completed", on=job.runner(), conclusion="success")
+        assert (await job.outcome()).state == "completed"
+        assert await build_of(job.handle) == "2"
+
+
 async def test_a_sweep_goes_on_with_the_current_build(site: Site) -> None:
     site.cloud.may.clear()
     async with site.serving("1"):
