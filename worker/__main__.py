@@ -134,8 +134,7 @@ async def _work(
         log.info("draining", extra={"at_most": str(serving.GRACE)})
         for task in tasks:
             task.cancel()
-    for each in wired.carriers:
-        await each.close()
+    await asyncio.gather(*(each.close() for each in wired.carriers))
 
 
 def _facts(worker: Worker) -> dict[str, str]:

@@ -8,6 +8,7 @@ dead-letter queue. While Temporal is away nothing more is read, so that no good 
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 from temporalio.service import RPCError
@@ -18,6 +19,8 @@ from worker.counts import Counts
 
 FULL = 10
 FIRST_WAIT, LONGEST_WAIT = 0.5, 10.0
+# A little longer than a long poll.
+LAST_TURN = 12.0
 
 log = logging.getLogger(__name__)
 
@@ -47,6 +50,7 @@ class Relay:
     gather: float = 1.0
     ack_after: float = 5.0
     _handled: list[str] = field(default_factory=list)
+    _turn: asyncio.Task[int] | None = None
 
     async def run(self) -> None:
         """Carry messages until cancelled."""
@@ -76,7 +80,13 @@ class Relay:
             raise
 
     async def close(self) -> None:
-        """Acknowledge what was handled; the rest comes again."""
+        """Deliver what was being read, and acknowledge; what there is no time for comes again."""
+        if self._turn is not None:
+            with suppress(TimeoutError, FleetError):
+                await asyncio.wait_for(self._turn, LAST_TURN)
+        await self._ack_what_goes()
+
+    async def _ack_what_goes(self) -> None:
         try:
             await self.ack()
         except FleetError as error:
@@ -87,7 +97,9 @@ class Relay:
         wait = FIRST_WAIT
         while True:
             try:
-                read = await self.turn()
+                # Shielded: a read that nobody waits for hides its messages until they come again.
+                self._turn = asyncio.create_task(self.turn())
+                read = await asyncio.shield(self._turn)
             except FleetError as error:
                 facts = {"queue": self.queue, "reason": str(error), "again_in": wait}
                 log.warning("waiting for queue", extra=facts)
@@ -101,7 +113,7 @@ class Relay:
         """Acknowledge now and then: a long poll would hold it up."""
         while True:
             await asyncio.sleep(self.ack_after)
-            await self.close()
+            await self._ack_what_goes()
 
     async def _in_order(self, messages: Sequence[Message]) -> list[str]:
         """Deliver one after the other; returns the handles of those that were delivered."""
