@@ -177,7 +177,6 @@ class Ledger:
     news_at: datetime | None = None
     asked_at: datetime | None = None
     answered_at: datetime | None = None
-    asks: int = 0
     over: str = ""
     reason: str = ""
     trace: str = ""
@@ -248,7 +247,7 @@ class Ledger:
         if event.source == "rest":
             self.answered_at = now
         if self.demand.fold(event):
-            self.news_at, self.asks = now, 0
+            self.news_at = now
             if self.over in REVOCABLE and self.demand.runner:
                 self.over = self.reason = ""
 
