@@ -16,7 +16,8 @@ from temporalio.service import RPCError, RPCStatusCode
 from cli.temporal import CALL_LIMIT, Trouble
 from runs_fleet import names
 from runs_fleet.glossary import STATES
-from runs_fleet.models import JobOutcome, JobRequest, Wire
+from runs_fleet.models import JobRequest, Wire
+from runs_fleet.outcomes import JobOutcome
 from workflows import attributes
 from workflows.runner_lifecycle import RunnerLifecycle
 

@@ -8,7 +8,7 @@ from rich.table import Table
 
 from cli.lifecycles import Row, Told, age
 from runs_fleet import glossary, story
-from runs_fleet.models import Attempt, Timings
+from runs_fleet.outcomes import Attempt, Timings
 
 # A pipe has no width, and whoever searches in it wants whole names.
 PIPED_WIDTH = 240

@@ -6,7 +6,8 @@ from typing import Literal
 from pydantic import Field
 
 from runs_fleet.hooks import Hook, HookState
-from runs_fleet.models import JobOutcome, MachineEvent, Mode, Scope, Wire
+from runs_fleet.models import MachineEvent, Mode, Scope, Wire
+from runs_fleet.outcomes import JobOutcome
 
 OwnerState = Literal["open", "closed", "absent"]
 PartName = Literal["deliveries", "machines", "strays", "lost", "configs", "registrations", "queued"]

@@ -9,7 +9,6 @@ from runs_fleet.census import HeldConfig, OwnedMachine, OwnerState, Roll, RollCa
 from runs_fleet.hooks import DeliveryPage, Hook
 from runs_fleet.models import (
     JobEvent,
-    JobOutcome,
     Machine,
     MachineEvent,
     MachineOrder,
@@ -18,6 +17,7 @@ from runs_fleet.models import (
     Scope,
 )
 from runs_fleet.notices import Notice, Way
+from runs_fleet.outcomes import JobOutcome
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,8 @@ from runs_fleet import glossary
 from runs_fleet.decisions import rungs_of
 from runs_fleet.glossary import STATES
 from runs_fleet.ledger import Ledger, Runner
-from runs_fleet.models import Attempt, JobOutcome, JobRequest, RunnerSpec, Timings
+from runs_fleet.models import JobRequest, RunnerSpec
+from runs_fleet.outcomes import Attempt, JobOutcome, Timings
 
 
 def asked(spec: RunnerSpec) -> str:

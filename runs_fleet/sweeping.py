@@ -18,7 +18,8 @@ from runs_fleet.census import (
     Roll,
     WaitingJob,
 )
-from runs_fleet.models import Attempt, Registration, Scope
+from runs_fleet.models import Registration, Scope
+from runs_fleet.outcomes import Attempt
 
 MOST_SUSPECTS = 1000
 MOST_PLACES = 200

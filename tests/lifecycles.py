@@ -20,7 +20,6 @@ from activities.runners import RunnerActivities
 from runs_fleet import names
 from runs_fleet.models import (
     JobEvent,
-    JobOutcome,
     JobRequest,
     MachineEvent,
     Phase,
@@ -30,6 +29,7 @@ from runs_fleet.models import (
     RunnerSpec,
     Scope,
 )
+from runs_fleet.outcomes import JobOutcome
 from tests.fakes import MemoryConfigs, MemoryGitHub, MemoryProvider
 from workflows import attributes
 from workflows.runner_lifecycle import RunnerLifecycle

@@ -17,7 +17,8 @@ from temporalio.service import RPCError, RPCStatusCode
 from runs_fleet import names
 from runs_fleet.census import OwnerState, Roll, RollCall
 from runs_fleet.errors import Unavailable
-from runs_fleet.models import JobOutcome, MachineEvent, Scope
+from runs_fleet.models import MachineEvent, Scope
+from runs_fleet.outcomes import JobOutcome
 from workflows import attributes
 from workflows.runner_lifecycle import RunnerLifecycle
 

@@ -26,6 +26,7 @@ def machine(ledger: Ledger, runner: Runner, rung: Rung) -> MachineOrder:
         job_id=ledger.request.job_id,
         attempt=runner.attempt,
         repo=ledger.request.scope.repo,
+        labels=ledger.request.labels,
         spec=ledger.request.spec or RunnerSpec(),
         rung=rung,
     )

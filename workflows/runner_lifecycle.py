@@ -17,12 +17,12 @@ with workflow.unsafe.imports_passed_through():
     from runs_fleet.ledger import Ledger, Runner
     from runs_fleet.models import (
         JobEvent,
-        JobOutcome,
         JobRequest,
         MachineEvent,
         RunnerLookup,
         RunnerReport,
     )
+    from runs_fleet.outcomes import JobOutcome
     from workflows import attributes, options, orders
     from workflows.answers import Handle, answer
     from workflows.market_watch import MarketWatch

@@ -17,7 +17,7 @@ from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.service import RPCError, RPCStatusCode
 
 from runs_fleet import names
-from runs_fleet.models import JobOutcome
+from runs_fleet.outcomes import JobOutcome
 from simulator.chaos.evidence import Life
 
 CALL_LIMIT = timedelta(seconds=10)

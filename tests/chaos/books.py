@@ -3,7 +3,7 @@
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from runs_fleet.models import Attempt, JobOutcome, Timings
+from runs_fleet.outcomes import Attempt, JobOutcome, Timings
 from simulator.accounts import RUNNER_TAG
 from simulator.aws.models import MachineRecord
 from simulator.chaos.evidence import Deed, Evidence, Life

@@ -9,7 +9,7 @@ from temporalio.client import Client, WorkflowHandle
 from temporalio.contrib.pydantic import pydantic_data_converter
 
 from runs_fleet import names
-from runs_fleet.models import JobOutcome
+from runs_fleet.outcomes import JobOutcome
 from simulator.accounts import RUNNER_TAG, orphans
 from simulator.aws.models import MachineRecord
 from simulator.github.books import DeliveryRecord, JobRecord, RunnerRecord

@@ -19,7 +19,8 @@ from activities.notices import NoticeActivities
 from activities.runners import RunnerActivities
 from runs_fleet.github.client import GitHubClient
 from runs_fleet.github.notices import GitHubNotices
-from runs_fleet.models import JobOutcome, Scope
+from runs_fleet.models import Scope
+from runs_fleet.outcomes import JobOutcome
 from simulator.github import GitHubWorld, JobPlan, RunnerRecord, RunPlan
 from tests.fakes import MemoryConfigs, MemoryGitHub, MemoryProvider
 from tests.lifecycles import QUICK, Job, begin, eventually, request

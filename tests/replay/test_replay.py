@@ -10,7 +10,7 @@ from temporalio.client import WorkflowHistory
 from temporalio.worker import Replayer
 from temporalio.workflow import NondeterminismError
 
-from runs_fleet.models import JobOutcome
+from runs_fleet.outcomes import JobOutcome
 from tests.replay import replaying
 from tests.replay.record import HISTORIES, kept
 from tests.replay.scenarios import ENDS, NAMES

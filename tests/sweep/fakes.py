@@ -11,16 +11,14 @@ from runs_fleet.errors import FleetError, NotThere, RunnerBusy
 from runs_fleet.github.events import JobQueued
 from runs_fleet.hooks import Delivery, DeliveryPage, Hook
 from runs_fleet.models import (
-    Attempt,
-    JobOutcome,
     Machine,
     MachineEvent,
     MachineOrder,
     MachineStatus,
     Registration,
     Scope,
-    Timings,
 )
+from runs_fleet.outcomes import Attempt, JobOutcome, Timings
 from runs_fleet.ports import RunnerConfig
 
 LONG_AGO = datetime.now(UTC) - timedelta(hours=1)

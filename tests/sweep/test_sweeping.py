@@ -17,7 +17,8 @@ from runs_fleet.census import (
     Roll,
     WaitingJob,
 )
-from runs_fleet.models import Attempt, Machine, Registration, Scope
+from runs_fleet.models import Machine, Registration, Scope
+from runs_fleet.outcomes import Attempt
 
 NOW = datetime(2026, 7, 1, 12, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)

@@ -20,7 +20,8 @@ from activities.sweeps import (
 from runs_fleet.census import Part, SweepLimits, SweepReport, SweepRequest, SweepState, WaitingJob
 from runs_fleet.errors import RateLimited, Refused, Unavailable
 from runs_fleet.hooks import Hook
-from runs_fleet.models import Attempt, Machine, Scope
+from runs_fleet.models import Machine, Scope
+from runs_fleet.outcomes import Attempt
 from tests.lifecycles import eventually
 from tests.sweep.fakes import (
     ACME,
