@@ -3,8 +3,8 @@
 import asyncio
 import itertools
 import threading
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager, suppress
 from types import TracebackType
 from typing import Self
 
@@ -47,14 +47,20 @@ class Balancer:
         self._listening.set()
         await self._stop.wait()
         server.close()
+        await _all_ended()
 
     async def _join(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        """Join a caller with a replica, until either hangs up."""
+        """Join a caller with a replica, until either hangs up or the balancer ends."""
+        with suppress(asyncio.CancelledError):
+            async with _hanging_up(writer):
+                await self._pass_on(reader, writer)
+
+    async def _pass_on(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         replica = await self._dial()
         if replica is None:
-            writer.close()
             return
-        await asyncio.gather(_pump(reader, replica[1]), _pump(replica[0], writer))
+        async with _hanging_up(replica[1]):
+            await asyncio.gather(_pump(reader, replica[1]), _pump(replica[0], writer))
 
     async def _dial(self) -> Pair | None:
         """Reach the next replica that is there."""
@@ -72,3 +78,25 @@ async def _pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> N
             writer.write(data)
             await writer.drain()
     writer.close()
+
+
+@asynccontextmanager
+async def _hanging_up(writer: asyncio.StreamWriter) -> AsyncIterator[None]:
+    """Close a connection at the end, and wait until it is; an end in haste drops what is unsent."""
+    try:
+        yield
+        writer.close()
+        with suppress(OSError):
+            await writer.wait_closed()
+    finally:
+        writer.transport.abort()
+
+
+async def _all_ended() -> None:
+    """End everything else in this loop, also what has only just been accepted."""
+    while tasks := asyncio.all_tasks() - {asyncio.current_task()}:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        # A transport says that it is closed one turn later.
+        await asyncio.sleep(0)

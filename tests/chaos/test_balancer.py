@@ -1,6 +1,8 @@
 """The load balancer before the replicas of an API."""
 
+import contextlib
 import http.client
+import socket
 import threading
 from collections import Counter
 from collections.abc import Iterator
@@ -70,3 +72,21 @@ def test_a_replica_that_is_down_is_passed_over(replicas: list[ThreadingHTTPServe
 def test_without_any_replica_the_caller_is_hung_up_on() -> None:
     with Balancer([free_port()]) as balancer, pytest.raises(ConnectionError):
         ask(balancer.port)
+
+
+def test_its_end_hangs_up_on_callers_that_are_still_there(
+    replicas: list[ThreadingHTTPServer],
+) -> None:
+    with Balancer([server.server_port for server in replicas]) as balancer:
+        caller = socket.create_connection(("127.0.0.1", balancer.port), timeout=20)
+        caller.sendall(b"GET / HTTP/1.1\r\n\r\n")
+        assert caller.recv(1) == b"H"
+    read_to_the_end(caller)
+    caller.close()
+
+
+def read_to_the_end(caller: socket.socket) -> None:
+    """Read until the other side has hung up, in whichever way; raises TimeoutError."""
+    with contextlib.suppress(ConnectionResetError):
+        while caller.recv(65536):
+            pass
