@@ -3,6 +3,7 @@
 import re
 
 PREFIX = "runs-fleet"
+DEFAULT_FLEET = "default"
 RUNNER = re.compile(rf"{PREFIX}-(?P<job>[0-9]{{1,19}})-(?P<attempt>[0-9]{{1,6}})", re.IGNORECASE)
 
 

@@ -39,6 +39,7 @@ def test_the_whole_request() -> None:
         {"Key": "runs-fleet:attempt", "Value": "1"},
         {"Key": "runs-fleet:workflow-id", "Value": "job-5"},
         {"Key": "runs-fleet:repo", "Value": "acme/shop"},
+        {"Key": "runs-fleet:fleet", "Value": "default"},
         {"Key": "runs-fleet:managed", "Value": "true"},
     ]
     chosen = [Choice(C8G, A), Choice(C8G, B)]
@@ -159,3 +160,16 @@ def test_tags_are_within_what_ec2_accepts() -> None:
     )
     values = [tag["Value"] for spec in request["TagSpecifications"] for tag in spec["Tags"]]
     assert max(map(len, values)) == 256
+
+
+def test_two_fleets_never_share_a_client_token() -> None:
+    asked = order()
+    tokens = [
+        fleet_request(asked, [Choice(C8G, A)], templates=TEMPLATES, roots={}, fleet=name)[
+            "ClientToken"
+        ]
+        for name in ("default", "a" * 63, "b" * 63)
+    ]
+    assert tokens[0] == asked.token
+    assert len(set(tokens)) == 3
+    assert max(map(len, tokens)) <= 64

@@ -46,6 +46,7 @@ def test_a_machine_says_whose_it_is(provider: Ec2Provider, aws: Clients) -> None
         "runs-fleet:attempt": "1",
         "runs-fleet:workflow-id": f"job-{asked.job_id}",
         "runs-fleet:repo": asked.repo[:256],
+        "runs-fleet:fleet": "default",
         "runs-fleet:managed": "true",
     }
 
@@ -70,7 +71,7 @@ def test_without_private_subnets_a_private_job_is_refused(
 def test_an_arch_without_a_launch_template_is_refused(
     aws: Clients, place: Place, catalog: InstanceCatalog
 ) -> None:
-    site = Site(templates={"amd64": "plain-amd64"}, subnets=place.public)
+    site = Site(templates={"amd64": place.site.templates["amd64"]}, subnets=place.public)
     with pytest.raises(Refused, match="no launch template for arch arm64"):
         Ec2Provider(aws.ec2, site, catalog=catalog).create(order())
 

@@ -5,6 +5,7 @@ https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_CreateFleet.html
 
 from __future__ import annotations
 
+import hashlib
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -34,9 +35,11 @@ RUNNER_TAG = f"{names.PREFIX}:runner"
 TOKEN_TAG = f"{names.PREFIX}:token"
 REPO_TAG = f"{names.PREFIX}:repo"
 MANAGED_TAG = f"{names.PREFIX}:managed"
+FLEET_TAG = f"{names.PREFIX}:fleet"
 # https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/fleet-quotas.html
 MOST_OVERRIDES = 300
 LONGEST_TAG = 256
+DIGEST = 10
 LISTED = 5
 
 
@@ -84,6 +87,7 @@ def fleet_request(
     *,
     templates: Mapping[Arch, LaunchTemplate],
     roots: Mapping[Arch, RootVolume],
+    fleet: str = names.DEFAULT_FLEET,
 ) -> dict[str, Any]:
     """Write the request; `roots` are needed only for an order that names a disk size."""
     by_arch = defaultdict[Arch, list[dict[str, Any]]](list)
@@ -91,7 +95,7 @@ def fleet_request(
         by_arch[choice.type.arch].append(_override(choice, order, roots))
     return {
         "Type": "instant",
-        "ClientToken": order.token,
+        "ClientToken": client_token(order.token, fleet),
         "TargetCapacitySpecification": {
             "TotalTargetCapacity": 1,
             "DefaultTargetCapacityType": order.rung.market.value,
@@ -101,12 +105,23 @@ def fleet_request(
         ],
         **_strategy(order.rung.market),
         "TagSpecifications": [
-            {"ResourceType": kind, "Tags": tags(order)} for kind in ("fleet", "instance")
+            {"ResourceType": kind, "Tags": tags(order, fleet)} for kind in ("fleet", "instance")
         ],
     }
 
 
-def tags(order: MachineOrder) -> list[dict[str, str]]:
+def client_token(token: str, fleet: str) -> str:
+    """Tell one fleet's orders from another's: tokens count for the whole account and region.
+
+    Two fleets may have jobs of the same id when they serve two GitHub hosts. Digested, because
+    EC2 takes 64 characters: https://docs.aws.amazon.com/ec2/latest/devguide/ec2-api-idempotency.html
+    """
+    if fleet == names.DEFAULT_FLEET:
+        return token
+    return f"{token}-{hashlib.sha256(fleet.encode()).hexdigest()[:DIGEST]}"
+
+
+def tags(order: MachineOrder, fleet: str) -> list[dict[str, str]]:
     """Name the machine's owner, for whoever finds it; anyone who may describe it reads this."""
     facts = {
         "Name": order.runner,
@@ -116,6 +131,7 @@ def tags(order: MachineOrder) -> list[dict[str, str]]:
         f"{names.PREFIX}:attempt": str(order.attempt),
         f"{names.PREFIX}:workflow-id": names.lifecycle(order.job_id),
         REPO_TAG: order.repo[:LONGEST_TAG],
+        FLEET_TAG: fleet,
         MANAGED_TAG: "true",
     }
     return [{"Key": key, "Value": value} for key, value in facts.items()]

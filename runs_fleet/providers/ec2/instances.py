@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal
 
+from runs_fleet import names
 from runs_fleet.models import Machine, MachineStatus, Market
-from runs_fleet.providers.ec2.fleet import RUNNER_TAG
+from runs_fleet.providers.ec2.fleet import FLEET_TAG, RUNNER_TAG
 
 if TYPE_CHECKING:
     from types_boto3_ec2.type_defs import InstanceTypeDef
@@ -29,11 +30,10 @@ def status(raw: InstanceTypeDef) -> MachineStatus:
     https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_StateReason.html
     """
     cause = raw.get("StateReason", {}).get("Code", "")
-    tags = {each.get("Key", ""): each.get("Value", "") for each in raw.get("Tags", [])}
     return MachineStatus(
         machine_id=raw["InstanceId"],
         state=_state(raw),
-        runner=tags.get(RUNNER_TAG, ""),
+        runner=tags(raw).get(RUNNER_TAG, ""),
         cause=cause,
         taken=_state(raw) not in ALIVE and cause.startswith("Server."),
     )
@@ -47,6 +47,16 @@ def machine(raw: InstanceTypeDef) -> Machine:
         market=Market.SPOT if raw.get("InstanceLifecycle") == "spot" else Market.ON_DEMAND,
         zone=raw.get("Placement", {}).get("AvailabilityZone", ""),
     )
+
+
+def tags(raw: InstanceTypeDef) -> dict[str, str]:
+    """Read an instance's tags."""
+    return {each.get("Key", ""): each.get("Value", "") for each in raw.get("Tags", [])}
+
+
+def fleet_of(raw: InstanceTypeDef) -> str:
+    """Name the fleet that an instance belongs to; machines older than the tag have none."""
+    return tags(raw).get(FLEET_TAG, names.DEFAULT_FLEET)
 
 
 def is_gone(raw: InstanceTypeDef) -> bool:

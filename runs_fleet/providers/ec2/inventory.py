@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from runs_fleet import names
 from runs_fleet.aws.errors import code_of, translate, translated
 from runs_fleet.census import HeldConfig, OwnedMachine
+from runs_fleet.providers.ec2 import instances
 from runs_fleet.providers.ec2.fleet import MANAGED_TAG, REPO_TAG, RUNNER_TAG
 from runs_fleet.providers.ec2.provider import NOT_FOUND
 
@@ -27,27 +30,46 @@ MOST_PARAMETERS = 50
 class Ec2Inventory:
     """The Inventory port. Parameters are listed by their metadata: no value is ever read."""
 
-    def __init__(self, ec2: EC2Client, ssm: SSMClient, prefix: str) -> None:
+    def __init__(
+        self, ec2: EC2Client, ssm: SSMClient, prefix: str, *, fleet: str = names.DEFAULT_FLEET
+    ) -> None:
         self._ec2, self._ssm = ec2, ssm
         self._prefix = prefix.rstrip("/")
+        self._fleet = fleet
 
     def machines(self) -> list[OwnedMachine]:
-        """List the machines with our tags that have not ended."""
+        """List this fleet's machines that have not ended."""
+        return [_owned(each) for each in self._alive() if instances.fleet_of(each) == self._fleet]
+
+    def configs(self) -> list[HeldConfig]:
+        """List the configs that wait for their machines, without reading them.
+
+        Those of another fleet's machines are not ours, should it use the same prefix.
+        """
+        held = self._held()
+        others = (each for each in self._alive() if instances.fleet_of(each) != self._fleet)
+        foreign = {each["InstanceId"] for each in others} if held else set[str]()
+        return [each for each in held if each.machine_id not in foreign]
+
+    def terminate(self, machine_id: str) -> None:
+        """Terminate this one machine and no other; already gone is a success."""
+        try:
+            self._ec2.terminate_instances(InstanceIds=[machine_id])
+        except (ClientError, BotoCoreError) as error:
+            if code_of(error) != NOT_FOUND:
+                raise translate(error, f"terminate {machine_id}") from error
+
+    def _alive(self) -> Iterator[InstanceTypeDef]:
         filters: list[FilterTypeDef] = [
             {"Name": f"tag:{MANAGED_TAG}", "Values": ["true"]},
             {"Name": "instance-state-name", "Values": list(NOT_ENDED)},
         ]
         with translated("list machines"):
-            pages = self._ec2.get_paginator("describe_instances").paginate(Filters=filters)
-            return [
-                _owned(each)
-                for page in pages
-                for reservation in page["Reservations"]
-                for each in reservation["Instances"]
-            ]
+            for page in self._ec2.get_paginator("describe_instances").paginate(Filters=filters):
+                for reservation in page["Reservations"]:
+                    yield from reservation["Instances"]
 
-    def configs(self) -> list[HeldConfig]:
-        """List the configs that wait for their machines, without reading them."""
+    def _held(self) -> list[HeldConfig]:
         below: ParameterStringFilterTypeDef = {
             "Key": "Path",
             "Option": "OneLevel",
@@ -64,20 +86,12 @@ class Ec2Inventory:
                 if MACHINE_ID.fullmatch(machine_id := self._machine_of(each["Name"]))
             ]
 
-    def terminate(self, machine_id: str) -> None:
-        """Terminate this one machine and no other; already gone is a success."""
-        try:
-            self._ec2.terminate_instances(InstanceIds=[machine_id])
-        except (ClientError, BotoCoreError) as error:
-            if code_of(error) != NOT_FOUND:
-                raise translate(error, f"terminate {machine_id}") from error
-
     def _machine_of(self, name: str) -> str:
         return name.removeprefix(f"{self._prefix}/")
 
 
 def _owned(raw: InstanceTypeDef) -> OwnedMachine:
-    tags = {each.get("Key", ""): each.get("Value", "") for each in raw.get("Tags", [])}
+    tags = instances.tags(raw)
     return OwnedMachine(
         machine_id=raw["InstanceId"],
         runner=tags.get(RUNNER_TAG, ""),

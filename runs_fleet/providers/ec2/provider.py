@@ -78,13 +78,13 @@ class Ec2Provider:
         return made
 
     def terminate(self, runner: str, machine_id: str | None = None) -> bool:
-        """Terminate one known machine, or all that bear the runner's name.
+        """Terminate one known machine, or all of this fleet that bear the runner's name.
 
         Returns whether any was seen, terminated ones included.
         """
         if machine_id and self._terminate_known(machine_id):
             return True
-        found = list(self._instances({f"tag:{fleet.RUNNER_TAG}": [runner]}))
+        found = list(self._named(fleet.RUNNER_TAG, runner))
         alive = [each["InstanceId"] for each in found if not instances.is_gone(each)]
         if alive:
             with translated(f"terminate {runner}"):
@@ -104,12 +104,11 @@ class Ec2Provider:
         ]
 
     def find(self, runner: str) -> list[MachineStatus]:
-        """Tell the state of all machines that bear the runner's name; EC2 keeps ended ones an hour.
+        """Tell the state of this fleet's machines of this name; EC2 keeps ended ones an hour.
 
         https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/terminating-instances.html
         """
-        named = self._instances({f"tag:{fleet.RUNNER_TAG}": [runner]})
-        return [instances.status(each) for each in named]
+        return [instances.status(each) for each in self._named(fleet.RUNNER_TAG, runner)]
 
     def _request(self, order: MachineOrder) -> dict[str, Any]:
         spec, market = order.spec, order.rung.market
@@ -124,7 +123,9 @@ class Ec2Provider:
             raise NoCapacity(f"none of the {len(types)} fitting types is sold as {market.value}")
         needed = {each.type.arch for each in chosen} if spec.disk else set[Arch]()
         roots = {arch: self._grounds.root(templates[arch]) for arch in needed}
-        return fleet.fleet_request(order, chosen, templates=templates, roots=roots)
+        return fleet.fleet_request(
+            order, chosen, templates=templates, roots=roots, fleet=self._site.fleet
+        )
 
     def _templates(self, arch: Arch | None) -> Mapping[Arch, LaunchTemplate]:
         templates = self._grounds.templates()
@@ -147,7 +148,7 @@ class Ec2Provider:
 
     def _adopt(self, order: MachineOrder) -> Machine:
         """Find what another process started under this token, with other parameters."""
-        found = self._instances({f"tag:{fleet.TOKEN_TAG}": [order.token]})
+        found = self._named(fleet.TOKEN_TAG, order.token)
         alive = next((each for each in found if instances.is_alive(each)), None)
         if alive is None:
             raise NoCapacity(f"token {order.token} was used before and has no machine")
@@ -166,6 +167,12 @@ class Ec2Provider:
                 return False
             raise translate(error, f"terminate {machine_id}") from error
         return True
+
+    def _named(self, tag: str, value: str) -> Iterator[InstanceTypeDef]:
+        """Find machines by a tag, without those of other fleets, whose jobs may have our ids."""
+        for each in self._instances({f"tag:{tag}": [value]}):
+            if instances.fleet_of(each) == self._site.fleet:
+                yield each
 
     def _instances(self, wanted: Mapping[str, Sequence[str]]) -> Iterator[InstanceTypeDef]:
         filters: list[FilterTypeDef] = [

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from runs_fleet import names
 from runs_fleet.aws.errors import translated
 from runs_fleet.errors import Refused
 from runs_fleet.models import Arch
@@ -30,7 +31,8 @@ class Site:
     version: `lt-0abc`, `runner-arm64` or `runner-arm64:7`; without one, the template's default
     version is looked up every five minutes. A job that names no architecture gets `default_arch`,
     or any of them. `families` are the default families, instead of ours.
-    Of several subnets in one zone the first counts.
+    Of several subnets in one zone the first counts. `fleet` tells this fleet's machines from those
+    of another in the same account.
     """
 
     templates: Mapping[Arch, str]
@@ -38,6 +40,7 @@ class Site:
     private_subnets: Sequence[str] = ()
     default_arch: Arch | None = None
     families: Sequence[str] = ()
+    fleet: str = names.DEFAULT_FLEET
 
 
 @dataclass(frozen=True)
