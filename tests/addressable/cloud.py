@@ -1,6 +1,7 @@
 """Bare moto as an AWS account: prepared by an operator, away for a while, then there."""
 
 import contextlib
+from itertools import count
 from typing import Any
 
 import boto3
@@ -9,19 +10,22 @@ from moto.server import ThreadedMotoServer
 from simulator.ports import free_port
 
 REGION = "us-east-1"
-PREFIX = "/elsewhere/runners"
 TEMPLATE = "runner-amd64"
 ALIVE = ("pending", "running")
+_numbers = count(1)
 
 
 class Cloud:
     """An account with a launch template, a subnet, a queue, and a machine that is not ours.
 
-    Moto keeps it in this process, so it is there again when the server is started anew.
+    Moto keeps it in this process, so it is there again when the server is started anew; so is
+    what other tests left, and no name is used twice.
     """
 
     def __init__(self) -> None:
         self.endpoint = f"http://127.0.0.1:{free_port()}"
+        self.name = f"elsewhere-{next(_numbers)}"
+        self.prefix = f"/{self.name}/runners"
         self._server: ThreadedMotoServer | None = None
         with self.running():
             self._prepare()
@@ -66,7 +70,7 @@ class Cloud:
 
     def parameters(self) -> list[dict[str, Any]]:
         """List the parameters of this test's fleet."""
-        below = [{"Key": "Path", "Option": "Recursive", "Values": [PREFIX]}]
+        below = [{"Key": "Path", "Option": "Recursive", "Values": [self.prefix]}]
         answer = self.client("ssm").describe_parameters(ParameterFilters=below)
         return list(answer["Parameters"])
 
@@ -88,5 +92,5 @@ class Cloud:
         alone = ec2.run_instances(ImageId=image, MinCount=1, MaxCount=1)
         self.spare = str(alone["Instances"][0]["InstanceId"])
         fifo = {"FifoQueue": "true"}
-        queue = self.client("sqs").create_queue(QueueName="reports.fifo", Attributes=fifo)
+        queue = self.client("sqs").create_queue(QueueName=f"{self.name}.fifo", Attributes=fifo)
         self.reports = str(queue["QueueUrl"])

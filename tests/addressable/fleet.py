@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from api.delivery import signed
 from simulator.ports import free_port
 from simulator.temporal import TemporalServer
-from tests.addressable.cloud import PREFIX, REGION, TEMPLATE, Cloud
+from tests.addressable.cloud import REGION, TEMPLATE, Cloud
 from tests.addressable.enterprise import INSTALLATION, REPO, Enterprise
 from tests.addressable.programs import Program
 from tests.agent.fakes import MetadataService, metadata_service
@@ -118,7 +118,7 @@ class Fleet:
             "AWS_DEFAULT_REGION": REGION,
             "AWS_ACCESS_KEY_ID": "test",
             "AWS_SECRET_ACCESS_KEY": "test",
-            "RUNS_FLEET_EC2_SSM_PREFIX": PREFIX,
+            "RUNS_FLEET_EC2_SSM_PREFIX": self.cloud.prefix,
         }
 
     def _run(self, *command: str, env: dict[str, str]) -> Program:

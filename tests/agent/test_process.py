@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,7 @@ from runs_fleet.reports import key, opened
 from tests.agent import scripts
 from tests.agent.fakes import JIT, PATIENCE, RUNNER, SECRET, MetadataService, metadata_service
 
-PREFIX = "/runs-fleet/test"
+_numbers = count(1)
 ROLE = json.dumps(
     {
         "Code": "Success",
@@ -37,11 +38,15 @@ ROLE = json.dumps(
 
 @dataclass(frozen=True)
 class Cloud:
-    """Moto with one machine and one queue in it."""
+    """Moto with one machine, one queue and one place for configs in it.
+
+    Moto keeps its state in this process, whatever server answers: names are never used twice.
+    """
 
     endpoint: str
-    machine_id: str
-    queue: str
+    machine_id: str = ""
+    queue: str = ""
+    prefix: str = ""
 
     def client(self, service: Any) -> Any:
         return boto3.client(
@@ -61,14 +66,16 @@ class Cloud:
             idle_limit=60,
             max_runtime=60,
         )
-        SsmConfigStore(self.client("ssm"), PREFIX).store(self.machine_id, config)
+        SsmConfigStore(self.client("ssm"), self.prefix).store(self.machine_id, config)
 
     def reports(self) -> list[RunnerReport]:
         answer = self.client("sqs").receive_message(QueueUrl=self.queue, MaxNumberOfMessages=10)
         return [opened(message["Body"], secret=SECRET) for message in answer["Messages"]]
 
     def parameters(self) -> list[Any]:
-        return list(self.client("ssm").describe_parameters()["Parameters"])
+        below = [{"Key": "Path", "Option": "Recursive", "Values": [self.prefix]}]
+        answer = self.client("ssm").describe_parameters(ParameterFilters=below)
+        return list(answer["Parameters"])
 
     def machine_state(self) -> str:
         answer = self.client("ec2").describe_instances(InstanceIds=[self.machine_id])
@@ -80,10 +87,11 @@ def cloud() -> Iterator[Cloud]:
     server = ThreadedMotoServer("127.0.0.1", 0)
     server.start()
     host, port = server.get_host_and_port()
-    bare = Cloud(f"http://{host}:{port}", "", "")
+    bare = Cloud(f"http://{host}:{port}")
     launched = bare.client("ec2").run_instances(ImageId="ami-12c6146b", MinCount=1, MaxCount=1)
-    queue = bare.client("sqs").create_queue(QueueName="reports")["QueueUrl"]
-    yield Cloud(bare.endpoint, launched["Instances"][0]["InstanceId"], queue)
+    name = f"agent-process-{next(_numbers)}"
+    queue = bare.client("sqs").create_queue(QueueName=name)["QueueUrl"]
+    yield Cloud(bare.endpoint, launched["Instances"][0]["InstanceId"], queue, f"/{name}")
     server.stop()
 
 
@@ -104,7 +112,7 @@ def environ(cloud: Cloud, imds: MetadataService, tmp_path: Path) -> dict[str, st
         "AWS_ENDPOINT_URL": cloud.endpoint,
         "AWS_EC2_METADATA_SERVICE_ENDPOINT": imds.base,
         "RUNS_FLEET_RUNNER_DIR": str(tmp_path),
-        "RUNS_FLEET_EC2_SSM_PREFIX": PREFIX,
+        "RUNS_FLEET_EC2_SSM_PREFIX": cloud.prefix,
     }
 
 

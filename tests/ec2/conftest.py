@@ -1,6 +1,7 @@
 """The roles of the EC2 tests: a site to launch in, its catalog, and orders to fill."""
 
 from collections.abc import Iterator
+from itertools import count
 from typing import Literal, NamedTuple
 
 import pytest
@@ -13,6 +14,8 @@ from tests.ec2.servers import aws, aws_endpoint
 from tests.ec2.stubs import ec2
 
 __all__ = ["aws", "aws_endpoint", "ec2"]
+# Moto keeps its state per process, and may get a second place there when a file ends.
+_places = count(1)
 
 
 class Place(NamedTuple):
@@ -34,17 +37,19 @@ def place(aws: Clients) -> Place:
         for index, zone in enumerate("ababb")
     ]
     images = {arch: image_of(aws, arch) for arch in ("x86_64", "arm64")}
+    number = next(_places)
+    plain, roomy = f"plain-amd64-{number}", f"roomy-arm64-{number}"
     disk = {"DeviceName": "/dev/xvda", "Ebs": {"VolumeSize": 30, "Encrypted": True}}
     for name, data in {
-        "plain-amd64": {"ImageId": images["x86_64"]},
-        "roomy-arm64": {"ImageId": images["arm64"], "BlockDeviceMappings": [disk]},
+        plain: {"ImageId": images["x86_64"]},
+        roomy: {"ImageId": images["arm64"], "BlockDeviceMappings": [disk]},
     }.items():
         aws.ec2.create_launch_template(
             LaunchTemplateName=name,
             LaunchTemplateData=data,  # type: ignore[arg-type]
         )
     site = Site(
-        templates={"amd64": "plain-amd64", "arm64": "roomy-arm64"},
+        templates={"amd64": plain, "arm64": roomy},
         subnets=(subnets[0], subnets[1], subnets[4]),
         private_subnets=tuple(subnets[2:4]),
     )
