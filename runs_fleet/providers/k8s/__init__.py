@@ -1,0 +1,1 @@
+"""Runners as Kubernetes Jobs: each with its ConfigMap and its Secret, gone with it."""
