@@ -9,6 +9,7 @@ import pytest
 from runs_fleet.settings import load_agent, load_api, load_worker
 from runs_fleet.settings.loading import known
 from tests.test_settings import API, WORKER
+from tests.test_settings_k8s import K8S
 
 DOCS = (Path(__file__).parents[1] / "docs" / "configuration.md").read_text()
 HEADING = re.compile(r"^#### `(RUNS_FLEET_\w+)`$", re.MULTILINE)
@@ -22,6 +23,7 @@ def everything(environ: dict[str, str]) -> tuple[object, ...]:
     return (
         load_api({**API, **environ}),
         load_worker({**WORKER, **environ}),
+        load_worker({**K8S, **environ, "RUNS_FLEET_MODE": "k8s"}),
         load_agent(environ),
     )
 

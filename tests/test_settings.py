@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from runs_fleet.models import Policy
 from runs_fleet.settings import (
     BadSettings,
+    Ec2Settings,
     LaunchTemplate,
     load_agent,
     load_api,
@@ -31,6 +32,12 @@ WORKER = {
     "RUNS_FLEET_EC2_SUBNETS": "subnet-1, subnet-2,",
     "RUNS_FLEET_EC2_REPORTS_QUEUE_URL": "https://sqs.eu-west-1.amazonaws.com/1/reports.fifo",
 }
+
+
+def load_ec2(environ: dict[str, str]) -> Ec2Settings:
+    settings = load_worker(environ)
+    assert isinstance(settings, Ec2Settings)
+    return settings
 
 
 def mistakes(read: Callable[[dict[str, str]], object], environ: dict[str, str]) -> tuple[str, ...]:
@@ -55,8 +62,13 @@ def test_several_webhook_secrets_serve_a_rotation() -> None:
     ]
 
 
+def test_both_backends_may_be_served() -> None:
+    settings = load_api({**API, "RUNS_FLEET_MODE": " K8S ", "RUNS_FLEET_BACKENDS": "ec2,K8s"})
+    assert (settings.mode, settings.backends) == ("k8s", frozenset({"ec2", "k8s"}))
+
+
 def test_a_worker_reads_its_github_and_its_ec2() -> None:
-    settings = load_worker(WORKER)
+    settings = load_ec2(WORKER)
     assert settings.subnets == ("subnet-1", "subnet-2")
     assert settings.launch_templates == {"arm64": LaunchTemplate(id="lt-0abc")}
     assert list(settings.launch_templates) == ["arm64"]
@@ -71,7 +83,7 @@ def test_an_agent_needs_nothing() -> None:
 
 
 def test_workers_and_agents_agree_on_the_parameter_path() -> None:
-    assert load_worker(WORKER).ssm_prefix == load_agent({}).ssm_prefix == "/runs-fleet/runners"
+    assert load_ec2(WORKER).ssm_prefix == load_agent({}).ssm_prefix == "/runs-fleet/runners"
 
 
 @pytest.mark.parametrize("read", [load_api, load_worker, load_agent])
@@ -88,7 +100,7 @@ def test_variables_of_other_programs_are_none_of_our_business() -> None:
 def test_every_mistake_is_reported_at_once() -> None:
     wrong = {
         **WORKER,
-        "RUNS_FLEET_MODE": "k8s",
+        "RUNS_FLEET_MODE": "lambda",
         "RUNS_FLEET_REPORT_SECRET": "short",
         "RUNS_FLEET_RETRY_LEAST": "20m",
         "RUNS_FLEET_SILENCE": "soon",
@@ -121,9 +133,10 @@ def test_everything_missing_is_reported_at_once() -> None:
 @pytest.mark.parametrize(
     ("variable", "value", "said"),
     [
-        ("MODE", "k8s", "this version serves ec2 only"),
-        ("MODE", "lambda", "accepted: ec2"),
-        ("BACKENDS", "ec2,k8s", "this version serves ec2 only"),
+        ("MODE", "lambda", "accepted: ec2 or k8s"),
+        ("BACKENDS", "k8s", "must contain RUNS_FLEET_MODE"),
+        ("FLEET", "My_Fleet", "accepted: a DNS label"),
+        ("FLEET", "f" * 64, "accepted: a DNS label"),
         ("PORT", "tcp://10.0.0.1:80", "accepted: a port"),
         ("PORT", "65536", "accepted: a port"),
         ("LOG_FORMAT", "xml", "accepted: json or console"),
@@ -181,7 +194,7 @@ def test_an_unknown_variable_is_a_mistake_with_a_hint() -> None:
 
 
 def test_an_empty_variable_is_as_good_as_none() -> None:
-    assert load_worker({**WORKER, "RUNS_FLEET_EC2_EVENTS_QUEUE_URL": ""}).events_queue_url is None
+    assert load_ec2({**WORKER, "RUNS_FLEET_EC2_EVENTS_QUEUE_URL": ""}).events_queue_url is None
 
 
 def test_an_empty_metrics_port_turns_metrics_off() -> None:
@@ -200,7 +213,7 @@ def test_an_empty_metrics_port_turns_metrics_off() -> None:
 def test_a_launch_template_is_an_id_or_a_name_perhaps_with_a_version(
     text: str, template: LaunchTemplate
 ) -> None:
-    settings = load_worker({**WORKER, "RUNS_FLEET_EC2_LAUNCH_TEMPLATE_AMD64": text})
+    settings = load_ec2({**WORKER, "RUNS_FLEET_EC2_LAUNCH_TEMPLATE_AMD64": text})
     assert settings.launch_templates["amd64"] == template
     assert settings.default_arch is None
 
@@ -274,6 +287,7 @@ def test_what_an_operator_sets_reaches_the_policy() -> None:
 
 def test_settings_are_light_enough_for_the_agent() -> None:
     heavy = {"boto3", "httpx", "temporalio", "fastapi", "structlog", "cryptography", "jwt"}
+    heavy |= {"kubernetes", "redis", "yaml"}
     code = "import sys, runs_fleet.settings; print(*sys.modules)"
     loaded = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=30

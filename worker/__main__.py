@@ -45,6 +45,8 @@ def main() -> None:
         sys.exit(_complain(str(error)))
     except (RuntimeError, ValueError, OSError) as error:
         sys.exit(_complain(f"the Temporal settings cannot be read: {error}"))
+    if not isinstance(settings, Ec2Settings):
+        sys.exit(_complain("RUNS_FLEET_MODE: k8s is not served yet"))
     logs.configure(settings.log_format, settings.log_level)
     # The facts are fields already; the SDK would write them into the message as well.
     workflow.logger.workflow_info_on_message = False

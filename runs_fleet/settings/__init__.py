@@ -3,6 +3,7 @@
 from runs_fleet.settings.agent import AgentSettings
 from runs_fleet.settings.api import ApiSettings
 from runs_fleet.settings.fields import LaunchTemplate
+from runs_fleet.settings.k8s import K8sSettings
 from runs_fleet.settings.loading import BadSettings, load_agent, load_api, load_worker
 from runs_fleet.settings.worker import Ec2Settings
 
@@ -11,6 +12,7 @@ __all__ = [
     "ApiSettings",
     "BadSettings",
     "Ec2Settings",
+    "K8sSettings",
     "LaunchTemplate",
     "load_agent",
     "load_api",

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, ValidationInfo, field_validator
 
 from runs_fleet.models import Mode, Policy
-from runs_fleet.settings.fields import COMMAS, LOWER, UPPER, Duration, setting
+from runs_fleet.settings.fields import COMMAS, LOWER, UPPER, DnsLabel, Duration, setting
 
 DAY = timedelta(hours=24)
 LENGTH = "a duration such as 90s, 10m, 1h30m or plain seconds"
@@ -27,9 +27,12 @@ class Common(BaseModel):
         hide_input_in_errors=True,
     )
 
-    mode: Annotated[Mode, LOWER] = setting("MODE", "ec2", default="ec2")
+    mode: Annotated[Mode, LOWER] = setting("MODE", "ec2 or k8s", default="ec2")
     backends: Annotated[frozenset[Mode], COMMAS, LOWER] = setting(
-        "BACKENDS", "a comma list of the backends that have a worker: ec2", default=""
+        "BACKENDS", "a comma list of the backends that have a worker: ec2, k8s", default=""
+    )
+    fleet: DnsLabel = setting(
+        "FLEET", "a DNS label: lower-case letters, digits and -", default="default"
     )
     log_format: Annotated[Literal["json", "console"], LOWER] = setting(
         "LOG_FORMAT", "json or console", default="json"
@@ -38,11 +41,6 @@ class Common(BaseModel):
         "LOG_LEVEL", "debug, info, warning or error", default="INFO"
     )
 
-    @field_validator("mode")
-    @classmethod
-    def _served_mode(cls, mode: Mode) -> Mode:
-        return _served(mode)
-
     @field_validator("backends", mode="before")
     @classmethod
     def _default_backend(cls, value: object, info: ValidationInfo) -> object:
@@ -50,18 +48,10 @@ class Common(BaseModel):
 
     @field_validator("backends")
     @classmethod
-    def _served_backends(cls, backends: frozenset[Mode], info: ValidationInfo) -> frozenset[Mode]:
-        for backend in backends:
-            _served(backend)
+    def _with_its_mode(cls, backends: frozenset[Mode], info: ValidationInfo) -> frozenset[Mode]:
         if info.data.get("mode", "ec2") not in backends:
             raise ValueError("must contain RUNS_FLEET_MODE")
         return backends
-
-
-def _served(mode: Mode) -> Mode:
-    if mode == "k8s":
-        raise ValueError("this version serves ec2 only")
-    return mode
 
 
 def _patience(name: str, accepted: str = LENGTH) -> Any:

@@ -2,6 +2,7 @@
 
 import re
 from datetime import timedelta
+from pathlib import Path
 from typing import Annotated, Any
 from urllib.parse import urlsplit
 
@@ -93,6 +94,25 @@ def _parameter_path(value: str) -> str:
     return value.rstrip("/")
 
 
+def _absolute(path: Path) -> Path:
+    if not path.is_absolute():
+        raise ValueError("not an absolute path")
+    return path
+
+
+def _readable(path: Path) -> Path:
+    read_text(path)
+    return path
+
+
+def read_text(path: Path) -> str:
+    """Read a file that a variable names; ValueError never quotes what is in it."""
+    try:
+        return path.read_text()
+    except (OSError, UnicodeDecodeError) as error:
+        raise ValueError(f"cannot be read ({type(error).__name__})") from None
+
+
 def _fifo(value: str) -> str:
     if not value.endswith(".fifo"):
         raise ValueError("not a FIFO queue")
@@ -130,3 +150,6 @@ Families = Annotated[tuple[Family, ...], COMMAS]
 # Events of one job must keep their order.
 FifoUrl = Annotated[str, AfterValidator(url), AfterValidator(_fifo)]
 ParameterPath = Annotated[str, AfterValidator(_parameter_path)]
+DnsLabel = Annotated[str, Field(pattern=r"^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$")]
+AbsolutePath = Annotated[Path, AfterValidator(_absolute)]
+ReadableFile = Annotated[Path, AfterValidator(_readable)]

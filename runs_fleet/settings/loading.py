@@ -13,6 +13,7 @@ from runs_fleet.settings.agent import AgentSettings
 from runs_fleet.settings.api import ApiSettings
 from runs_fleet.settings.common import Common
 from runs_fleet.settings.fields import PREFIX
+from runs_fleet.settings.k8s import K8sSettings
 from runs_fleet.settings.worker import Ec2Settings
 
 Settings = TypeVar("Settings", bound=Common)
@@ -38,8 +39,10 @@ def load_api(environ: Mapping[str, str]) -> ApiSettings:
     return _load(ApiSettings, environ)
 
 
-def load_worker(environ: Mapping[str, str]) -> Ec2Settings:
-    """Read what a worker needs, or raise BadSettings."""
+def load_worker(environ: Mapping[str, str]) -> Ec2Settings | K8sSettings:
+    """Read what a worker of its mode needs, or raise BadSettings."""
+    if environ.get(f"{PREFIX}MODE", "").strip().lower() == "k8s":
+        return _load(K8sSettings, environ)
     return _load(Ec2Settings, environ)
 
 
@@ -55,7 +58,7 @@ def variables(model: type[Common]) -> dict[str, FieldInfo]:
 
 def known() -> frozenset[str]:
     """Return the variables of all processes: one .env file may serve them all."""
-    models: tuple[type[Common], ...] = (ApiSettings, Ec2Settings, AgentSettings)
+    models: tuple[type[Common], ...] = (ApiSettings, Ec2Settings, K8sSettings, AgentSettings)
     return frozenset(name for model in models for name in variables(model))
 
 

@@ -1,4 +1,4 @@
-"""What a worker of EC2 mode is told."""
+"""What every worker is told, and what one of EC2 mode is."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -21,6 +21,7 @@ from runs_fleet.settings.fields import (
     Subnets,
     Template,
     Url,
+    read_text,
     secret,
     setting,
 )
@@ -92,20 +93,13 @@ class WorkerSettings(MarketSettings):
         if (path is None) == (inline is None):
             raise ValueError("give exactly one of the key and its file")
         if path is not None:
-            _check_key(_text(path))
+            _check_key(read_text(path))
         return path
 
     @field_validator("metrics_port", mode="before")
     @classmethod
     def _empty_is_off(cls, value: object) -> object:
         return None if value == "" else value
-
-
-def _text(path: Path) -> str:
-    try:
-        return path.read_text()
-    except (OSError, UnicodeDecodeError) as error:
-        raise ValueError(f"cannot be read ({type(error).__name__})") from None
 
 
 def _check_key(text: str) -> None:
