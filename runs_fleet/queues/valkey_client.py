@@ -96,8 +96,8 @@ def translate(error: RedisError, what: str) -> FleetError:
 
 
 def group_is_missing(error: RedisError) -> bool:
-    """Tell whether the stream or its group is not there; servers differ in the words."""
-    return _begins(error, ("NOGROUP",))
+    """Tell whether the stream or its group is not there; the words differ between servers."""
+    return _begins(error, ("NOGROUP", "no such key"))
 
 
 def _begins(error: RedisError, codes: tuple[str, ...]) -> bool:
