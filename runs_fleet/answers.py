@@ -4,11 +4,13 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
+from runs_fleet import lending
 from runs_fleet.deadlines import NOT_REGISTERED
-from runs_fleet.decisions import KEPT, TAKEN, UNKNOWN, rungs_of
+from runs_fleet.decisions import rungs_of
 from runs_fleet.ledger import Ledger, Runner
 from runs_fleet.models import JobEvent, Machine, MachineStatus, Registration, ReleaseResult
 from runs_fleet.notices import Told
+from runs_fleet.reruns import KEPT, TAKEN, UNKNOWN
 
 # A machine whose create was never answered may show late: two removals must find none.
 LOOKS_FOR_UNSEEN = 2
@@ -43,9 +45,9 @@ def created(ledger: Ledger, runner: Runner, answer: Machine | Failure, now: date
 
 
 def wants_registration(ledger: Ledger, runner: Runner) -> bool:
-    """Whether a machine just made is still of use: its job may have found another runner."""
+    """Whether a machine just made is still of use: to its job, or to whom that owes a runner."""
     waits = ledger.demand.phase == "queued" and not ledger.over
-    return waits and runner.machine is not None and not runner.cause
+    return (waits or lending.owes(ledger)) and runner.machine is not None and not runner.cause
 
 
 def registered(

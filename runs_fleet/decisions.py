@@ -7,7 +7,7 @@ guarded order (GitHub's registration first, the machine second). One that GitHub
 from dataclasses import dataclass
 from datetime import datetime
 
-from runs_fleet import names
+from runs_fleet import lending
 from runs_fleet.deadlines import (
     GITHUB_LAG,
     NOT_REGISTERED,
@@ -25,8 +25,10 @@ from runs_fleet.deadlines import (
     wake_at,
 )
 from runs_fleet.ledger import MAX_RUNTIME, RESULTS, Ledger, Runner
+from runs_fleet.lending import Send
 from runs_fleet.models import Rung
 from runs_fleet.placement import ladder
+from runs_fleet.reruns import lost_with_job, owes_rerun, untraced
 
 SPOT_LOSSES = 2
 OUTDATED, OUTDATED_MOST = "outdated", 3
@@ -34,9 +36,6 @@ OUTDATED_REASON = (
     f"GitHub no longer serves the version of the runner on {OUTDATED_MOST} machines in a row: "
     "update the runner in the image"
 )
-# How GitHub concludes a job whose machine was lost.
-FAILED = ("failure", "cancelled")
-TAKEN, KEPT, UNKNOWN = "taken", "kept", "unknown"
 # Somebody waits at GitHub for a runner that will not come.
 UNSERVED = frozenset({"refused", "gave_up"})
 
@@ -107,7 +106,7 @@ class Done:
     """The job needs nothing more, and every runner is gone."""
 
 
-Step = Create | Ask | Drop | Release | Trace | Rerun | Tell | End | Wait | Done
+Step = Create | Ask | Send | Drop | Release | Trace | Rerun | Tell | End | Wait | Done
 
 
 def next_step(ledger: Ledger, now: datetime) -> Step:
@@ -117,17 +116,31 @@ def next_step(ledger: Ledger, now: datetime) -> Step:
             return Drop(runner, cause)
         if runner.cause and release_at(ledger, runner) <= now:
             return Release(runner, force=forced(ledger, runner, now))
+    if (send := lending.errand(ledger, now)) is not None:
+        return send
     return _after_the_job(ledger, now) if ledger.done else _for_the_job(ledger, now)
 
 
 def _after_the_job(ledger: Ledger, now: datetime) -> Step:
     if owes_notice(ledger):
         return Tell()
-    if ledger.held:
-        return Wait(next_look(ledger, now))
+    waits = Wait(lending.wake_at(ledger, now, next_look(ledger, now)))
+    if not all(_for_others(ledger, runner) for runner in ledger.held):
+        return waits
     if (runner := untraced(ledger)) is not None:
         return Trace(runner)
-    return Rerun() if owes_rerun(ledger) else Done()
+    if owes_rerun(ledger):
+        return Rerun()
+    return waits if ledger.held else Done()
+
+
+def _for_others(ledger: Ledger, runner: Runner) -> bool:
+    """Whether a runner has another job, or is kept for one: that may take hours."""
+    return _stolen(ledger, runner) or lending.promised(ledger, runner)
+
+
+def _stolen(ledger: Ledger, runner: Runner) -> bool:
+    return runner.serving is not None and runner.serving != ledger.request.job_id
 
 
 def _for_the_job(ledger: Ledger, now: datetime) -> Step:
@@ -135,7 +148,7 @@ def _for_the_job(ledger: Ledger, now: datetime) -> Step:
         return end
     if ask_at(ledger) <= now:
         return Ask()
-    return _create(ledger, now) or Wait(wake_at(ledger, now))
+    return _create(ledger, now) or Wait(lending.wake_at(ledger, now, wake_at(ledger, now)))
 
 
 def _end(ledger: Ledger, now: datetime) -> End | None:
@@ -162,40 +175,6 @@ def outdated(ledger: Ledger) -> bool:
     return last == [OUTDATED] * OUTDATED_MOST
 
 
-def owes_rerun(ledger: Ledger) -> bool:
-    """Whether GitHub failed the job because its machine was lost: run it once more, on-demand."""
-    served = ledger.runner(ledger.demand.runner)
-    known = served is not None and lost_with_job(ledger, served)
-    return _may_run_again(ledger) and (known or ledger.trace == TAKEN)
-
-
-def untraced(ledger: Ledger) -> str | None:
-    """Name the runner of a failed job of which only the cloud can say whether its machine was lost.
-
-    It was made for another job, or neither its agent nor an event has told of its end.
-    """
-    demand = ledger.demand
-    if ledger.trace or demand.conclusion not in FAILED or not _may_run_again(ledger):
-        return None
-    served = ledger.runner(demand.runner)
-    told = served is not None and _told_of_its_end(ledger, served)
-    return None if told or names.owner(demand.runner) is None else demand.runner
-
-
-def _told_of_its_end(ledger: Ledger, runner: Runner) -> bool:
-    """Whether it is known that the machine ended before GitHub's conclusion, or after it."""
-    if runner.ended and not runner.cut_short:
-        return True
-    return runner.lost_at is not None and runner.lost_at != ledger.demand.completed_at
-
-
-def _may_run_again(ledger: Ledger) -> bool:
-    """Only a first attempt is run again, so a machine lost twice never makes a loop."""
-    request = ledger.request
-    wanted = request.spec is not None and request.spec.rerun and request.run_attempt == 1
-    return wanted and not ledger.rerun and not ledger.over
-
-
 def owes_notice(ledger: Ledger) -> bool:
     """Whether people wait in vain and have not been told; some payloads name no commit."""
     request = ledger.request
@@ -203,30 +182,36 @@ def owes_notice(ledger: Ledger) -> bool:
     return wanted and ledger.over in UNSERVED and not ledger.told
 
 
-def lost_with_job(ledger: Ledger, runner: Runner) -> bool:
-    """Whether GitHub concluded the job because its machine was taken: after that, and badly.
-
-    A machine that ends after GitHub's conclusion has only gone the way of all machines.
-    """
-    demand = ledger.demand
-    if not runner.reclaimed or runner.lost_at is None or demand.completed_at is None:
-        return False
-    return demand.conclusion in FAILED and runner.lost_at < demand.completed_at
-
-
 def judge(ledger: Ledger, runner: Runner, now: datetime) -> str:
     """Say why a runner should be let go of now, or nothing."""
     if overrun(ledger, runner, now):
         return MAX_RUNTIME
-    if runner.serving is not None and runner.serving != ledger.request.job_id:
+    if _stolen(ledger, runner):
         return "taken"
+    if lending.promised(ledger, runner):
+        return _wasted(ledger, runner, now)
     if ledger.done:
         return _parting(ledger, runner) if now >= settled_at(ledger, runner) else ""
     if runner.running or _may_serve(ledger, runner):
         return ""
-    if ledger.demand.phase == "in_progress" and not runner.registering:
-        return "not_needed"
+    return _needless(ledger, runner) or _failed(ledger, runner, now)
+
+
+def _needless(ledger: Ledger, runner: Runner) -> str:
+    """Whether the job runs elsewhere, and nobody else can use or wants this runner."""
+    elsewhere = ledger.demand.phase == "in_progress"
+    of_use = runner.registering and runner.name not in ledger.loans.unwanted
+    return "not_needed" if elsewhere and not of_use else ""
+
+
+def _failed(ledger: Ledger, runner: Runner, now: datetime) -> str:
     return runner.lost if runner.reclaimed else _stuck(ledger, runner, now)
+
+
+def _wasted(ledger: Ledger, runner: Runner, now: datetime) -> str:
+    """Name what keeps a runner from the other job that it was left to."""
+    at_work = runner.started_at is not None or runner.ended in RESULTS
+    return "taken" if at_work else _failed(ledger, runner, now)
 
 
 def _parting(ledger: Ledger, runner: Runner) -> str:
@@ -272,7 +257,7 @@ def _create(ledger: Ledger, now: datetime) -> Create | None:
     active = ledger.active
     if active is not None and (active.machine is not None or active.registering):
         return None
-    if now < order_at(ledger) or unreachable(ledger):
+    if now < order_at(ledger) or unreachable(ledger) or lending.hopes(ledger, now):
         return None
     rungs = rungs_of(ledger)
     return Create(rungs[ledger.rung % len(rungs)], fresh=active is None)

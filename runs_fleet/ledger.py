@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from runs_fleet import names
+from runs_fleet.loans import Loans
 from runs_fleet.models import (
     JobEvent,
     JobRequest,
@@ -162,19 +163,21 @@ class Ledger:
     """All that a lifecycle knows. `over` says why the demand ended when not by GitHub's word.
 
     `trace` is what the cloud said of the machine that had the job: taken, kept, or unknown. Until
-    `quiet_until` GitHub registers no runner.
+    `quiet_until` GitHub registers no runner. `served_at` is when the job's runner got known.
     """
 
     request: JobRequest
     begun_at: datetime
     demand: Demand = field(default_factory=Demand)
     runners: list[Runner] = field(default_factory=list)
+    loans: Loans = field(default_factory=Loans)
     orders: int = 0
     rung: int = 0
     passes: int = 0
     rest_until: datetime | None = None
     quiet_until: datetime | None = None
     news_at: datetime | None = None
+    served_at: datetime | None = None
     asked_at: datetime | None = None
     answered_at: datetime | None = None
     over: str = ""
@@ -248,6 +251,7 @@ class Ledger:
             self.answered_at = now
         if self.demand.fold(event):
             self.news_at = now
+            self.served_at = self.served_at or (now if self.demand.runner else None)
             if self.over in REVOCABLE and self.demand.runner:
                 self.over = self.reason = ""
 

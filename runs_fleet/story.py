@@ -2,7 +2,7 @@
 
 from datetime import datetime, timedelta
 
-from runs_fleet import glossary
+from runs_fleet import glossary, lending
 from runs_fleet.decisions import rungs_of
 from runs_fleet.glossary import STATES
 from runs_fleet.ledger import Ledger, Runner
@@ -64,12 +64,18 @@ def _on_its_way(ledger: Ledger) -> str:
     if ledger.rest_until is not None:
         return f"No capacity; the next pass begins at {_clock(ledger.rest_until)}."
     if active is None:
-        return STATES[ledger.state].capitalize() + "."
+        return _without_runner(ledger)
     if active.machine is None:
         rungs = rungs_of(ledger)
         market = rungs[ledger.rung % len(rungs)].market
         return f"Order {ledger.orders + 1} for `{active.name}`: {market}."
     return f"`{active.name}` {'listens for the job' if active.ready_at else 'boots'}."
+
+
+def _without_runner(ledger: Ledger) -> str:
+    if loans := lending.expected(ledger):
+        return f"Waits for `{loans[0].runner}`, which another job left to it."
+    return STATES[ledger.state].capitalize() + "."
 
 
 def _times(ledger: Ledger) -> str:

@@ -127,6 +127,11 @@ class Job:
         await self.says_github("completed", on=runner, conclusion=conclusion)
         await self.says_agent("finished", attempt=attempt, outcome="Succeeded")
 
+    async def waits_for(self, runner: str) -> bool:
+        """Tell whether its page says that it waits for another job's runner."""
+        page = str(await self.handle.query("__temporal_workflow_metadata"))
+        return f"Waits for `{runner}`" in page
+
     async def outcome(self) -> JobOutcome:
         """Wait for the end."""
         return await asyncio.wait_for(self.handle.result(), PATIENCE)

@@ -29,11 +29,14 @@ def test_a_machine_ends_all_doubt() -> None:
     assert answers.wants_registration(ledger, runner)
 
 
-def test_a_machine_made_too_late_is_not_registered() -> None:
+@pytest.mark.parametrize(("on", "wanted"), [("GitHub Actions 3", False), (THEIRS, True)])
+def test_a_machine_made_too_late_is_registered_for_the_job_whose_runner_this_one_got(
+    on: str, *, wanted: bool
+) -> None:
     ledger = ordered()
-    says_github(ledger, "in_progress", 3, on=THEIRS)
+    says_github(ledger, "in_progress", 3, on=on)
     answers.created(ledger, ledger.runners[0], Machine(machine_id="i-1"), at(5))
-    assert not answers.wants_registration(ledger, ledger.runners[0])
+    assert answers.wants_registration(ledger, ledger.runners[0]) is wanted
 
 
 def test_no_capacity_keeps_the_attempt_and_moves_the_rung() -> None:

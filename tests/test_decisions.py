@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from runs_fleet import decisions
+from runs_fleet import decisions, reruns
 from runs_fleet.decisions import (
     Ask,
     Create,
@@ -194,20 +194,20 @@ def test_a_job_lost_with_its_machine_runs_once_more() -> None:
 
 @pytest.mark.parametrize("changes", [{"run_attempt": 2}, {"spec": RunnerSpec(rerun=False)}])
 def test_it_does_not_where_it_should_not(changes: dict[str, Any]) -> None:
-    assert not decisions.owes_rerun(ended(**changes))
+    assert not reruns.owes_rerun(ended(**changes))
 
 
 def test_it_does_not_after_an_operators_word() -> None:
     ledger = ended()
     ledger.over = "released"
-    assert not decisions.owes_rerun(ledger)
+    assert not reruns.owes_rerun(ledger)
 
 
 def test_a_job_that_failed_before_its_machine_went_is_not_run_again() -> None:
     ledger = running()
     says_github(ledger, "completed", 90, conclusion="failure")
     says_cloud(ledger, 95)
-    assert not decisions.owes_rerun(ledger)
+    assert not reruns.owes_rerun(ledger)
 
 
 def test_a_job_that_failed_within_a_spot_notice_is_not_run_again() -> None:
@@ -215,7 +215,7 @@ def test_a_job_that_failed_within_a_spot_notice_is_not_run_again() -> None:
     says_agent(ledger, "interrupted", 60)
     says_agent(ledger, "finished", 90, outcome="Failed")
     says_github(ledger, "completed", 91, conclusion="failure")
-    assert not decisions.owes_rerun(ledger)
+    assert not reruns.owes_rerun(ledger)
 
 
 def test_a_job_cut_short_by_a_spot_loss_is_run_again() -> None:
@@ -223,18 +223,18 @@ def test_a_job_cut_short_by_a_spot_loss_is_run_again() -> None:
     says_agent(ledger, "interrupted", 60)
     says_agent(ledger, "finished", 180, outcome="Canceled", detail="interrupted")
     says_github(ledger, "completed", 181, conclusion="cancelled")
-    assert decisions.owes_rerun(ledger)
+    assert reruns.owes_rerun(ledger)
 
 
 def test_a_job_that_failed_on_another_jobs_runner_is_traced_and_run_again_if_it_was_lost() -> None:
     ledger = waiting()
     says_github(ledger, "completed", 90, on=THEIRS, conclusion="failure")
     assert next_step(ledger, at(91)) == Trace(THEIRS)
-    ledger.trace = decisions.TAKEN
+    ledger.trace = reruns.TAKEN
     assert next_step(ledger, at(91)) == Rerun()
 
 
-@pytest.mark.parametrize("trace", [decisions.KEPT, decisions.UNKNOWN])
+@pytest.mark.parametrize("trace", [reruns.KEPT, reruns.UNKNOWN])
 def test_a_job_whose_machine_the_cloud_did_not_take_has_failed_by_itself(trace: str) -> None:
     ledger = waiting()
     says_github(ledger, "completed", 90, on=THEIRS, conclusion="failure")
@@ -245,9 +245,9 @@ def test_a_job_whose_machine_the_cloud_did_not_take_has_failed_by_itself(trace: 
 def test_a_job_of_whose_runner_nobody_told_the_end_is_traced() -> None:
     ledger = running()
     says_github(ledger, "completed", 90, conclusion="failure")
-    assert decisions.untraced(ledger) == MINE
+    assert reruns.untraced(ledger) == MINE
     says_agent(ledger, "finished", 91, outcome="Failed")
-    assert decisions.untraced(ledger) is None
+    assert reruns.untraced(ledger) is None
 
 
 @pytest.mark.parametrize(("seconds", "traced"), [(89, False), (90, True), (91, False)])
@@ -257,14 +257,14 @@ def test_a_loss_at_the_moment_of_the_end_may_be_before_or_after_it(
     ledger = running()
     says_github(ledger, "completed", 90, conclusion="failure")
     says_cloud(ledger, seconds)
-    assert (decisions.untraced(ledger) is not None) is traced
+    assert (reruns.untraced(ledger) is not None) is traced
 
 
 @pytest.mark.parametrize("on", ["GitHub Actions 3", "their-own-runner"])
 def test_a_job_that_failed_on_somebody_elses_runner_is_not_our_concern(on: str) -> None:
     ledger = waiting()
     says_github(ledger, "completed", 90, on=on, conclusion="failure")
-    assert decisions.untraced(ledger) is None
+    assert reruns.untraced(ledger) is None
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,7 @@
-"""Reads how an activity ended: its value, or the type and words of its verdict."""
+"""Waits for activities, and reads how they ended: a value, or a verdict's type and words."""
 
 import asyncio
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Any, NamedTuple
 
@@ -41,3 +42,17 @@ def answer(handle: Handle) -> Answer:
             kind, after = cause.type or "ApplicationError", cause.next_retry_delay
             return Answer(None, kind, cause.message, after)
         return Answer(None, type(cause).__name__, str(cause))
+
+
+async def settled(call: Handle, *, unneeded: Callable[[], bool] = lambda: False) -> None:
+    """Wait for a call that cannot be taken back.
+
+    When it is not needed any more, or the lifecycle is cancelled, ask it to stop, and wait
+    to learn whether it did.
+    """
+    try:
+        await workflow.wait_condition(lambda: call.done() or unneeded())
+    finally:
+        if not call.done():
+            call.cancel()
+            await workflow.wait([call])

@@ -1,7 +1,6 @@
 """One job: its demand for a runner, and the runners made for it."""
 
 import asyncio
-from collections.abc import Callable
 from contextlib import suppress
 from datetime import datetime, timedelta
 
@@ -12,9 +11,10 @@ with workflow.unsafe.imports_passed_through():
     from activities.jobs import JobActivities
     from activities.notices import NoticeActivities
     from activities.runners import RunnerActivities
-    from runs_fleet import answers, decisions, market, names, notices, story
+    from runs_fleet import answers, decisions, lending, market, names, notices, story
     from runs_fleet.decisions import UNSERVED
     from runs_fleet.ledger import Ledger, Runner
+    from runs_fleet.loans import LoanNews
     from runs_fleet.models import (
         JobEvent,
         JobRequest,
@@ -24,7 +24,7 @@ with workflow.unsafe.imports_passed_through():
     )
     from runs_fleet.outcomes import JobOutcome
     from workflows import attributes, options, orders
-    from workflows.answers import Handle, answer
+    from workflows.answers import Handle, answer, settled
     from workflows.market_watch import MarketWatch
 
 
@@ -75,6 +75,12 @@ class RunnerLifecycle:
         self._ledger.note_machine(event, workflow.now())
         self._stirred = True
 
+    @workflow.signal(description="Another job left a runner to this one, or takes it back")
+    def loan(self, news: LoanNews) -> None:
+        """Note what another lifecycle says of a runner that one of the two needs."""
+        self._ledger.loans.fold(news, workflow.now())
+        self._stirred = True
+
     @workflow.query(description="What happened so far")
     def progress(self) -> JobOutcome:
         """Tell what happened so far, in the form of the outcome."""
@@ -92,6 +98,8 @@ class RunnerLifecycle:
                     await self._release(runner, force=force)
                 case decisions.Ask():
                     await self._ask()
+                case lending.Send():
+                    await self._send(step)
                 case _:
                     await self._wind_up(step)
         await asyncio.gather(*self._losses.values())
@@ -147,6 +155,16 @@ class RunnerLifecycle:
             workflow.upsert_search_attributes(attributes.updates(changed))
             self._shown |= changed
 
+    async def _send(self, step: lending.Send) -> None:
+        """Tell another lifecycle of a loan; one that has ended cares no more."""
+        other = workflow.get_external_workflow_handle(names.lifecycle(step.to))
+        try:
+            await other.signal(RunnerLifecycle.loan, step.news)
+        except FailureError:
+            lending.sent(self._ledger, step, arrived=False)
+        else:
+            lending.sent(self._ledger, step, arrived=True)
+
     async def _wait(self, until: datetime) -> None:
         """Wait until a moment, or until somebody says something.
 
@@ -165,24 +183,6 @@ class RunnerLifecycle:
         minted = any(minting.done() for _, minting in self._mints.values())
         return self._stirred or minted or any(alarm.done() for alarm in self._alarms.values())
 
-    async def _settled(
-        self,
-        call: Handle,
-        *,
-        unneeded: Callable[[], bool] = lambda: False,
-    ) -> None:
-        """Wait for a call that cannot be taken back.
-
-        When it is not needed any more, or the lifecycle is cancelled, ask it to stop, and wait
-        to learn whether it did.
-        """
-        try:
-            await workflow.wait_condition(lambda: call.done() or unneeded())
-        finally:
-            if not call.done():
-                call.cancel()
-                await workflow.wait([call])
-
     async def _create(self, step: decisions.Create) -> None:
         """Order a machine, for a new attempt or by the next rung of the present one."""
         ledger, active = self._ledger, self._ledger.active
@@ -196,7 +196,7 @@ class RunnerLifecycle:
         )
         self._show()
         try:
-            await self._settled(creating, unneeded=lambda: ledger.demand.phase != "queued")
+            await settled(creating, unneeded=lambda: ledger.demand.phase != "queued")
         finally:
             answers.created(ledger, runner, answer(creating).told, workflow.now())
         if answers.wants_registration(ledger, runner):
@@ -224,7 +224,7 @@ class RunnerLifecycle:
     async def _release(self, runner: Runner, *, force: bool) -> None:
         """Remove a runner by the guarded order; one that works is kept, and looked at again."""
         if runner.attempt in self._mints:
-            await self._settled(self._mints[runner.attempt][1], unneeded=lambda: True)
+            await settled(self._mints[runner.attempt][1], unneeded=lambda: True)
             self._note_minted()
         if runner.machine is None and not runner.doubtful:
             runner.gone_at = workflow.now()
@@ -236,7 +236,7 @@ class RunnerLifecycle:
             **options.RELEASE,
         )
         try:
-            await self._settled(releasing)
+            await settled(releasing)
         finally:
             answers.released(self._ledger, runner, answer(releasing).told, workflow.now())
 
@@ -248,7 +248,7 @@ class RunnerLifecycle:
             summary="what became of the job?",
             **options.ASK,
         )
-        await self._settled(asking)
+        await settled(asking)
         answers.asked(self._ledger, answer(asking).told, workflow.now())
 
     async def _trace(self, runner_name: str) -> None:
@@ -259,7 +259,7 @@ class RunnerLifecycle:
             summary=f"was {runner_name} lost?",
             **options.TRACE,
         )
-        await self._settled(tracing)
+        await settled(tracing)
         answers.traced(self._ledger, answer(tracing).told)
 
     async def _rerun(self) -> None:
@@ -271,7 +271,7 @@ class RunnerLifecycle:
             summary="the machine was lost: run the job once more",
             **options.RERUN,
         )
-        await self._settled(asking)
+        await settled(asking)
         answers.rerun(self._ledger, answer(asking).told)
 
     async def _tell(self) -> None:
@@ -283,7 +283,7 @@ class RunnerLifecycle:
             summary=f"tell people at GitHub: {self._ledger.over}",
             **options.TELL,
         )
-        await self._settled(telling, unneeded=lambda: self._ledger.over not in UNSERVED)
+        await settled(telling, unneeded=lambda: self._ledger.over not in UNSERVED)
         answers.told(self._ledger, answer(telling).told)
         facts = {"told": self._ledger.told, "reason": self._ledger.reason}
         workflow.logger.info("people told", extra=facts)

@@ -14,6 +14,7 @@ HASTY = QUICK.model_copy(
         "pickup_timeout": timedelta(milliseconds=400),
     }
 )
+PATIENT = QUICK.model_copy(update={"theft_grace": timedelta(seconds=2)})
 
 
 async def test_a_stolen_runner_is_replaced_and_the_thief_left_alone(
@@ -141,12 +142,42 @@ async def test_a_job_lost_on_another_jobs_runner_is_run_again_too(
     machine_id = await owner.boots()
     await job.boots()
     provider.taken |= {machine_id} if taken else set()
-    await job.says_github("completed", on=owner.runner(), conclusion="failure")
+    await both_hear(owner, job, on=owner.runner(), of=job)
+    await owner.says_cloud(machine_id, "Server.SpotInstanceTermination")
+    for ear in (owner, job):
+        await ear.says_github(
+            "completed", on=owner.runner(), job_id=job.job_id, conclusion="failure"
+        )
+    await both_hear(owner, job, on=job.runner(), of=owner)
+    for ear in (owner, job):
+        await ear.says_github(
+            "completed", on=job.runner(), job_id=owner.job_id, conclusion="success"
+        )
     assert (await job.outcome()).rerun_requested is taken
     assert github.reruns == [job.job_id] * taken
-    await owner.says_cloud(machine_id, "Server.SpotInstanceTermination")
-    await owner.runs_to_its_end(2)
     assert (await owner.outcome()).state == "completed"
+
+
+async def test_a_job_whose_runner_was_taken_gets_the_runner_of_the_job_that_took_it(
+    start: Start, provider: MemoryProvider
+) -> None:
+    owner, job = await start(policy=PATIENT), await start(policy=PATIENT)
+    await owner.boots()
+    await job.boots()
+    await both_hear(owner, job, on=owner.runner(), of=job)
+    for ear in (owner, job):
+        await ear.says_github(
+            "completed", on=owner.runner(), job_id=job.job_id, conclusion="success"
+        )
+    await eventually(lambda: owner.waits_for(job.runner()))
+    await both_hear(owner, job, on=job.runner(), of=owner)
+    for ear in (owner, job):
+        await ear.says_github(
+            "completed", on=job.runner(), job_id=owner.job_id, conclusion="success"
+        )
+    assert (await owner.outcome()).runner == job.runner()
+    assert (await job.outcome()).runner == owner.runner()
+    assert len(provider.made) == 2
 
 
 async def test_a_busy_runner_is_kept_until_it_is_not(

@@ -1,0 +1,53 @@
+"""Whether a job that failed is run once more, because its machine was taken: pure."""
+
+from runs_fleet import names
+from runs_fleet.ledger import Ledger, Runner
+
+# How GitHub concludes a job whose machine was lost.
+FAILED = ("failure", "cancelled")
+TAKEN, KEPT, UNKNOWN = "taken", "kept", "unknown"
+
+
+def owes_rerun(ledger: Ledger) -> bool:
+    """Whether GitHub failed the job because its machine was lost: run it once more, on-demand."""
+    served = ledger.runner(ledger.demand.runner)
+    known = served is not None and lost_with_job(ledger, served)
+    return _may_run_again(ledger) and (known or ledger.trace == TAKEN)
+
+
+def untraced(ledger: Ledger) -> str | None:
+    """Name the runner of a failed job of which only the cloud can say whether its machine was lost.
+
+    It was made for another job, or neither its agent nor an event has told of its end.
+    """
+    demand = ledger.demand
+    if ledger.trace or demand.conclusion not in FAILED or not _may_run_again(ledger):
+        return None
+    served = ledger.runner(demand.runner)
+    told = served is not None and _told_of_its_end(ledger, served)
+    return None if told or names.owner(demand.runner) is None else demand.runner
+
+
+def _told_of_its_end(ledger: Ledger, runner: Runner) -> bool:
+    """Whether it is known that the machine ended before GitHub's conclusion, or after it."""
+    if runner.ended and not runner.cut_short:
+        return True
+    return runner.lost_at is not None and runner.lost_at != ledger.demand.completed_at
+
+
+def _may_run_again(ledger: Ledger) -> bool:
+    """Only a first attempt is run again, so a machine lost twice never makes a loop."""
+    request = ledger.request
+    wanted = request.spec is not None and request.spec.rerun and request.run_attempt == 1
+    return wanted and not ledger.rerun and not ledger.over
+
+
+def lost_with_job(ledger: Ledger, runner: Runner) -> bool:
+    """Whether GitHub concluded the job because its machine was taken: after that, and badly.
+
+    A machine that ends after GitHub's conclusion has only gone the way of all machines.
+    """
+    demand = ledger.demand
+    if not runner.reclaimed or runner.lost_at is None or demand.completed_at is None:
+        return False
+    return demand.conclusion in FAILED and runner.lost_at < demand.completed_at
