@@ -1,0 +1,1 @@
+"""The simulated cluster, tried against a real control plane."""

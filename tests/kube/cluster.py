@@ -1,0 +1,85 @@
+"""Fixtures for every test that needs Kubernetes: one control plane for the whole run.
+
+A directory of tests takes them over in its conftest.py:
+
+    from tests.kube.cluster import control_plane, namespace, pytest_collection_modifyitems
+
+`RUNS_FLEET_TEST_KUBECONFIG` names another cluster to run the tests on.
+"""
+
+import os
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
+
+import pytest
+
+from simulator.kube import building, sharing
+from simulator.kube.cluster import Cluster
+
+OTHER = "RUNS_FLEET_TEST_KUBECONFIG"
+# The first run of all builds the control plane.
+BUILD_WITHIN = 1200
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Give the test that will build the control plane the time for it."""
+    if os.environ.get(OTHER) or building.cached().exists():
+        return
+    for item in items:
+        if "control_plane" in getattr(item, "fixturenames", ()):
+            item.add_marker(pytest.mark.timeout(BUILD_WITHIN))
+
+
+@pytest.fixture(scope="session")
+def control_plane(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Cluster]:
+    """A cluster without nodes, shared by all processes of this run: break nothing in it."""
+    other = os.environ.get(OTHER)
+    if other:
+        with Cluster(Path(other), home=tmp_path_factory.mktemp("cluster")) as cluster:
+            yield cluster
+        return
+    built_or_skipped(request)
+    root = tmp_path_factory.getbasetemp()
+    folder = root.parent if os.environ.get("PYTEST_XDIST_WORKER") else root
+    with sharing.shared(folder / "kube") as cluster:
+        yield cluster
+
+
+@pytest.fixture
+def namespace(control_plane: Cluster) -> Iterator[str]:
+    """A namespace of this test's own, with restricted Pod Security."""
+    with namespaced(control_plane) as name:
+        yield name
+
+
+@pytest.fixture
+def privileged_namespace(control_plane: Cluster) -> Iterator[str]:
+    """A namespace of this test's own that lets pods do anything."""
+    with namespaced(control_plane, security="privileged") as name:
+        yield name
+
+
+def built_or_skipped(request: pytest.FixtureRequest) -> None:
+    """Make sure that there is a binary, or skip; on CI its absence is a failure."""
+    capture = request.config.pluginmanager.getplugin("capturemanager")
+    shown: Callable[[], AbstractContextManager[None]] = capture.global_and_fixture_disabled
+    try:
+        with shown():
+            building.binary()
+    except building.NotBuilt as error:
+        if os.environ.get("CI") == "true":
+            pytest.fail(str(error), pytrace=False)
+        pytest.skip(str(error))
+
+
+@contextmanager
+def namespaced(cluster: Cluster, *, security: str = "restricted") -> Iterator[str]:
+    """Give a namespace, under a name that nobody else has, for the time of a `with`."""
+    name = f"test-{uuid.uuid4().hex[:12]}"
+    cluster.create_namespace(name, security=security)
+    yield name
+    cluster.delete_namespace(name)
