@@ -1,0 +1,10 @@
+"""The fixtures of tests that need Kubernetes."""
+
+from tests.kube.cluster import (
+    control_plane,
+    namespace,
+    privileged_namespace,
+    pytest_collection_modifyitems,
+)
+
+__all__ = ["control_plane", "namespace", "privileged_namespace", "pytest_collection_modifyitems"]
