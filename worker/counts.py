@@ -17,6 +17,10 @@ class Counts:
         self._github = meter.create_counter(
             "runs_fleet_github_calls", "Calls to GitHub by method, route and status"
         )
+        self._machines = meter.create_counter(
+            "runs_fleet_machine_events",
+            "What was seen of machines by cause and result (signalled, unknown, ignored)",
+        )
         self._market = meter.create_gauge(
             "runs_fleet_market",
             "Offers sold out, and kinds of machines whose breaker is not closed, by state",
@@ -25,6 +29,10 @@ class Counts:
     def message(self, queue: str, result: str) -> None:
         """Count one message."""
         self._messages.add(1, {"queue": queue, "result": result})
+
+    def machine(self, cause: str, result: str) -> None:
+        """Count one thing that a watch has seen of a machine."""
+        self._machines.add(1, {"cause": cause, "result": result})
 
     def market(self, state: str, count: int) -> None:
         """Show how much of the market is left out of orders; each worker shows the same."""
