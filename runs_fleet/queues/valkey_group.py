@@ -75,10 +75,10 @@ class ConsumerGroup:
         facts = {"stream": self.stream, "id": message.handle, "receives": message.receives}
         log.warning("moved to the dead letters", extra=facts)
 
-    def forget_dead_consumers(self) -> None:
+    def forget_dead_consumers(self, *, idle: float = DEAD_AFTER) -> None:
         """Remove the consumers of workers that are no more; one with entries is still needed."""
         for each in self._client.xinfo_consumers(self.stream, self.name):
-            if not each["pending"] and each["idle"] > DEAD_AFTER * 1000:
+            if not each["pending"] and each["idle"] >= idle * 1000:
                 self._client.xgroup_delconsumer(self.stream, self.name, each["name"])
 
     def mend(self) -> None:
