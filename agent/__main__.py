@@ -1,100 +1,111 @@
-"""`runs-fleet-agent`: one machine's agent, from its boot to its end."""
+"""`runs-fleet-agent`: the agent of one machine or pod, from its start to its end.
+
+What only one kind of host needs is imported when that host is found: an agent on EC2 never loads
+redis, one in a pod never boto3, and its runner starts the sooner for it.
+"""
 
 from __future__ import annotations
 
+import logging
 import os
 import signal
 import sys
-import threading
-from functools import cached_property
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
-import boto3
-from botocore.config import Config
-
-from agent.host_ec2 import Ec2Host
-from agent.imds import Metadata, endpoint
+from agent.endings import Ending
+from agent.host_k8s import K8sHost, in_pod
 from agent.life import Agent, Pace
 from runs_fleet import logs
-from runs_fleet.aws.errors import translated
-from runs_fleet.errors import Unavailable
-from runs_fleet.providers.ec2.own import OwnMachine
-from runs_fleet.providers.ec2.ssm import SsmConfigStore
-from runs_fleet.queues.sqs import SqsOutbox
 from runs_fleet.settings import AgentSettings, BadSettings, load_agent
 
 if TYPE_CHECKING:
-    from types_boto3_ec2.client import EC2Client
-    from types_boto3_sqs.client import SQSClient
-    from types_boto3_ssm.client import SSMClient
+    from agent.host import Host
+    from runs_fleet.ports import Outbox
 
-CLIENT = Config(
-    connect_timeout=3, read_timeout=15, retries={"mode": "standard", "total_max_attempts": 2}
-)
+    Place = tuple[Host, Callable[[str], Outbox]]
+
+# A pod has half a minute besides the runner's grace, for all that comes after it.
+POD_DRAIN = 15.0
+
+log = logging.getLogger(__name__)
 
 
-class Aws:
-    """AWS clients, each made when it is first needed: EC2's alone costs a quarter of a second."""
+def on_ec2(settings: AgentSettings) -> Place:
+    """Find the EC2 instance that this is, and how it sends reports."""
+    from agent.aws import Aws
+    from agent.host_ec2 import Ec2Host
+    from agent.imds import Metadata, endpoint
+    from runs_fleet.providers.ec2.own import OwnMachine
+    from runs_fleet.providers.ec2.ssm import SsmConfigStore
+    from runs_fleet.queues.sqs import SqsOutbox
 
-    def __init__(self, metadata: Metadata) -> None:
-        self._metadata = metadata
-        self._lock = threading.Lock()
+    metadata = Metadata(endpoint(os.environ))
+    aws = Aws(metadata, os.environ)
+    host = Ec2Host(
+        metadata,
+        store=lambda: SsmConfigStore(aws.ssm(), settings.ssm_prefix),
+        terminator=lambda: OwnMachine(aws.ec2()),
+    )
+    return host, lambda url: SqsOutbox(aws.sqs(), url)
 
-    def ssm(self) -> SSMClient:
-        with self._lock:
-            return self._session.client("ssm", config=CLIENT)
 
-    def sqs(self) -> SQSClient:
-        with self._lock:
-            return self._session.client("sqs", config=CLIENT)
+def on_k8s(settings: AgentSettings) -> Place:
+    """Find the pod that this is, and how it sends reports."""
+    from runs_fleet.providers.k8s import files
 
-    def ec2(self) -> EC2Client:
-        with self._lock:
-            return self._session.client("ec2", config=CLIENT)
+    def stream(url: str) -> Outbox:
+        # Loaded by the thread that sends, while run.sh starts.
+        from runs_fleet.queues.valkey import outbox_at
 
-    @cached_property
-    def _session(self) -> boto3.Session:
-        region = os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION")
-        with translated("find AWS credentials"):
-            session = boto3.Session(region_name=region or self._metadata.region())
-            # A client made without them stays without, and a role may be late on a fresh machine.
-            if session.get_credentials() is None:
-                raise Unavailable("no AWS credentials yet")
-        return session
+        return outbox_at(url, files.reports_ca(settings.k8s_secrets_dir))
+
+    facts = files.facts(settings.k8s_config_dir)
+    log.info("in a pod", extra={"pod": settings.pod_name, **facts})
+    host = K8sHost(
+        settings.machine_id or settings.pod_name,
+        lambda: files.from_files(settings.k8s_secrets_dir),
+    )
+    return host, stream
 
 
 def make_agent(settings: AgentSettings) -> Agent:
-    """Wire an agent for the EC2 instance that it finds itself on."""
-    metadata = Metadata(endpoint(os.environ))
-    aws = Aws(metadata)
+    """Wire an agent for the place that it finds itself in."""
+    k8s = settings.mode == "k8s"
+    host, outbox = on_k8s(settings) if k8s else on_ec2(settings)
     return Agent(
-        Ec2Host(
-            metadata,
-            store=lambda: SsmConfigStore(aws.ssm(), settings.ssm_prefix),
-            terminator=lambda: OwnMachine(aws.ec2()),
-        ),
-        lambda url: SqsOutbox(aws.sqs(), url),
+        host,
+        outbox,
         runner_dir=settings.runner_dir,
         environ=os.environ,
         pace=Pace(
             config_timeout=settings.config_timeout.total_seconds(),
             stop_grace=settings.stop_grace.total_seconds(),
+            report_drain=POD_DRAIN if k8s else Pace.report_drain,
         ),
     )
 
 
+def read_settings(environ: Mapping[str, str]) -> AgentSettings:
+    """Read the settings, with the mode that this place shows when none is told."""
+    found = {"RUNS_FLEET_MODE": "k8s"} if in_pod(environ) else {}
+    return load_agent({**environ, **found})
+
+
 def main() -> int:
-    """Return 0 when the machine was told to end, 1 when it could not be, 2 on bad settings."""
+    """Return how it ended, as `Ending` lists it; on EC2 only whether the machine was ended."""
     try:
-        settings = load_agent(os.environ)
+        settings = read_settings(os.environ)
     except BadSettings as error:
         sys.stderr.write(f"{error}\n")
-        return 2
+        return Ending.BAD_SETTINGS
     logs.configure(settings.log_format, settings.log_level)
     agent = make_agent(settings)
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: agent.terminate())
-    return 0 if agent.run() else 1
+    ending = agent.run()
+    # An init system should not call a machine failed that has been told to go.
+    return ending if settings.mode == "k8s" or ending is Ending.STUCK else Ending.DONE
 
 
 if __name__ == "__main__":

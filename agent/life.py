@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from agent.endings import Ending
 from agent.host import Host
 from agent.patience import Grumble, backoff
 from agent.reporting import Reporter
@@ -61,21 +62,20 @@ class Agent:
         # Unlike Event and Queue, putting into this one is safe while its reader is interrupted.
         self._events: queue.SimpleQueue[Event] = queue.SimpleQueue()
 
-    def run(self) -> bool:
-        """Live; tell whether the machine could be ended."""
+    def run(self) -> Ending:
+        """Live; tell how it ended."""
         try:
-            config = self._await_config()
-            if config:
-                self._serve(config)
+            got = self._await_config()
+            ending = got if isinstance(got, Ending) else self._serve(got)
         finally:
             ended = self._end_machine()
-        return ended
+        return ending if ended else Ending.STUCK
 
     def terminate(self) -> None:
         """Ask the agent to come to its end."""
         self._events.put(Terminated())
 
-    def _await_config(self) -> RunnerConfig | None:
+    def _await_config(self) -> RunnerConfig | Ending:
         grumble = Grumble(log, "config cannot be read yet")
         give_up = time.monotonic() + self._pace.config_timeout
         for delay in backoff(self._pace.poll_least, self._pace.poll_most):
@@ -85,20 +85,20 @@ class Agent:
                     return config
             except Refused as error:
                 log.error("config cannot be used", extra={"reason": str(error)})
-                return None
+                return Ending.NO_CONFIG
             except FleetError as trouble:
                 grumble.at(trouble)
             else:
                 log.debug("no config yet")
             if time.monotonic() + delay > give_up:
                 log.error("no config in time", extra={"seconds": self._pace.config_timeout})
-                return None
+                return Ending.NO_CONFIG
             if self._next_event(delay):
                 log.info("told to stop before there was a config")
-                return None
+                return Ending.INTERRUPTED
         raise AssertionError("backoff never ends")
 
-    def _serve(self, config: RunnerConfig) -> None:
+    def _serve(self, config: RunnerConfig) -> Ending:
         reporter = Reporter(
             self._outbox,
             config,
@@ -107,6 +107,7 @@ class Agent:
         )
         removed = self._remove_config(tries=3)
         reporter.say(Say("ready", detail="" if removed else NOT_REMOVED))
+        ending = Ending.BROKEN
         try:
             runner = Runner(
                 self._runner_dir,
@@ -118,13 +119,14 @@ class Agent:
             log.error("runner cannot be started", extra={"reason": str(error)})
             reporter.say(Say("failed", outcome="broken", detail=str(error)))
         else:
-            self._attend(runner, reporter, self._limits(config))
+            ending = self._attend(runner, reporter, self._limits(config))
         if not removed:
             self._remove_config(tries=1)
         if not reporter.drain(self._pace.report_drain):
             log.error("reports lost", extra={"runner": config.runner})
+        return ending
 
-    def _attend(self, runner: Runner, reporter: Reporter, limits: Limits) -> None:
+    def _attend(self, runner: Runner, reporter: Reporter, limits: Limits) -> Ending:
         over = threading.Event()
         threading.Thread(target=self._look_out, args=(over,), name="notice", daemon=True).start()
         watch = Watch(limits, time.monotonic())
@@ -134,6 +136,7 @@ class Agent:
             for step in [*(watch.happened(event, now) if event else ()), *watch.time_passed(now)]:
                 _take(step, runner, reporter)
         over.set()
+        return watch.ending
 
     def _look_out(self, over: threading.Event) -> None:
         grumble = Grumble(log, "cannot look for a notice")

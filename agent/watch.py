@@ -7,6 +7,7 @@ import math
 import signal
 from dataclasses import dataclass
 
+from agent.endings import Ending, ending
 from agent.transcript import Completed, Listening, Running, Said, Symptom, Updating
 from runs_fleet.models import ReportKind
 
@@ -75,6 +76,7 @@ class Watch:
 
     def __init__(self, limits: Limits, now: float) -> None:
         self.ended = False
+        self.ending = Ending.DONE
         self._limits = limits
         self._job = ""
         self._result = ""
@@ -152,6 +154,7 @@ class Watch:
     def _end(self, code: int) -> list[Step]:
         self.ended = True
         kind, outcome, detail = self._verdict(code)
+        self.ending = ending(kind, outcome, detail)
         return [Say(kind, job=self._job, outcome=outcome, detail=detail)]
 
     def _verdict(self, code: int) -> tuple[ReportKind, str, str]:

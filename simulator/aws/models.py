@@ -76,7 +76,17 @@ class AgentPlan(Strict):
     module: str = "agent.__main__"
     command: tuple[str, ...] = ()
     runner: str | None = None
-    preload: tuple[str, ...] = ("boto3", "pydantic", "structlog", "agent.__main__")
+    preload: tuple[str, ...] = (
+        "boto3",
+        "pydantic",
+        "structlog",
+        "agent.__main__",
+        "agent.aws",
+        "agent.host_ec2",
+        "runs_fleet.providers.ec2.own",
+        "runs_fleet.providers.ec2.ssm",
+        "runs_fleet.queues.sqs",
+    )
 
 
 class AwsConfig(Strict):

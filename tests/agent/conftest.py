@@ -8,21 +8,22 @@ from pathlib import Path
 
 import pytest
 
+from agent.endings import Ending
 from agent.life import Agent, Pace
 from tests.agent import scripts
 from tests.agent.fakes import PATIENCE, MemoryHost, MemoryOutbox, runner_config
 
 QUICK = Pace(
-    config_timeout=10,
-    stop_grace=5,
-    wind_up=5,
+    config_timeout=30,
+    stop_grace=30,
+    wind_up=30,
     poll_least=0.01,
     poll_most=0.02,
     notice_every=0.02,
     report_retry=0.02,
-    report_drain=5,
+    report_drain=30,
     end_retry=0.02,
-    end_timeout=5,
+    end_timeout=30,
 )
 
 
@@ -35,7 +36,7 @@ class Machine:
         self.runner_dir = runner_dir
         self.environ = dict(os.environ)
         self.pace = QUICK
-        self.ended_well: bool | None = None
+        self.ending: Ending | None = None
         self._agent: Agent | None = None
         self._thread = threading.Thread(target=self._live)
 
@@ -80,7 +81,7 @@ class Machine:
 
     def _live(self) -> None:
         assert self._agent
-        self.ended_well = self._agent.run()
+        self.ending = self._agent.run()
 
 
 @pytest.fixture

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from agent.endings import Ending
 from agent.life import NOT_REMOVED
 from runs_fleet.errors import RateLimited, Refused, Unavailable
 from tests.agent import scripts
@@ -14,25 +15,28 @@ from tests.agent.fakes import JIT
 
 
 @pytest.mark.parametrize(
-    ("body", "story"),
+    ("body", "story", "ending"),
     [
-        (scripts.job("Succeeded"), ["ready", "started", "finished Succeeded"]),
-        (scripts.job("Failed"), ["ready", "started", "finished Failed"]),
-        (scripts.UPDATE_THEN_JOB, ["ready", "started", "finished Succeeded"]),
-        (scripts.NO_JOB, ["ready", "finished no_job"]),
-        (scripts.REMOVED_WHILE_IDLE, ["ready", "finished registration_lost"]),
-        (scripts.REUSED_CONFIG, ["ready", "finished registration_lost"]),
-        (scripts.CONFLICT, ["ready", "finished conflict"]),
-        (scripts.OUTDATED, ["ready", "finished outdated"]),
-        (scripts.KILLED, ["ready", "failed broken"]),
-        (scripts.KILLED_IN_JOB, ["ready", "started", "failed broken"]),
-        (scripts.CRASHED, ["ready", "failed broken"]),
-        (scripts.ZOMBIE, ["ready", "started", "finished Succeeded"]),
+        (scripts.job("Succeeded"), ["ready", "started", "finished Succeeded"], Ending.DONE),
+        (scripts.job("Failed"), ["ready", "started", "finished Failed"], Ending.DONE),
+        (scripts.job("Canceled"), ["ready", "started", "finished Canceled"], Ending.DONE),
+        (scripts.UPDATE_THEN_JOB, ["ready", "started", "finished Succeeded"], Ending.DONE),
+        (scripts.NO_JOB, ["ready", "finished no_job"], Ending.DONE),
+        (scripts.REMOVED_WHILE_IDLE, ["ready", "finished registration_lost"], Ending.DONE),
+        (scripts.REUSED_CONFIG, ["ready", "finished registration_lost"], Ending.DONE),
+        (scripts.CONFLICT, ["ready", "finished conflict"], Ending.DONE),
+        (scripts.OUTDATED, ["ready", "finished outdated"], Ending.DONE),
+        (scripts.KILLED, ["ready", "failed broken"], Ending.BROKEN),
+        (scripts.KILLED_IN_JOB, ["ready", "started", "failed broken"], Ending.BROKEN),
+        (scripts.CRASHED, ["ready", "failed broken"], Ending.BROKEN),
+        (scripts.ZOMBIE, ["ready", "started", "finished Succeeded"], Ending.DONE),
     ],
 )
-def test_every_end_of_a_runner_is_told(machine: Machine, body: str, story: list[str]) -> None:
+def test_every_end_of_a_runner_is_told(
+    machine: Machine, body: str, story: list[str], ending: Ending
+) -> None:
     assert machine.live(body) == story
-    assert machine.ended_well
+    assert machine.ending == ending
 
 
 def test_the_config_is_removed_before_ready_is_said(machine: Machine) -> None:
@@ -74,6 +78,7 @@ def test_a_machine_that_gets_no_config_ends_itself(
     machine.be_quick(config_timeout=0.05)
     machine.boot()
     assert machine.wait() == []
+    assert machine.ending is Ending.NO_CONFIG
     assert "no config in time" in caplog.messages
 
 
@@ -81,6 +86,7 @@ def test_a_config_that_cannot_be_read_ends_the_machine(machine: Machine) -> None
     machine.host.config_errors = [Refused("not a config")]
     machine.boot()
     assert machine.wait() == []
+    assert machine.ending is Ending.NO_CONFIG
 
 
 def test_being_told_to_stop_ends_the_wait_for_a_config(machine: Machine) -> None:
@@ -88,12 +94,14 @@ def test_being_told_to_stop_ends_the_wait_for_a_config(machine: Machine) -> None
     machine.host.wait_for_looks(1)
     machine.terminate()
     assert machine.wait() == []
+    assert machine.ending is Ending.INTERRUPTED
 
 
 def test_a_missing_run_sh_is_a_broken_machine(machine: Machine) -> None:
     machine.give_config()
     machine.boot()
     assert machine.wait() == ["ready", "failed broken"]
+    assert machine.ending is Ending.BROKEN
     assert "run.sh" in machine.outbox.wait_for("failed").detail
 
 
@@ -107,6 +115,7 @@ def test_a_run_sh_that_may_not_run_is_a_broken_machine(machine: Machine) -> None
 def test_an_idle_runner_is_stopped_gracefully(machine: Machine) -> None:
     machine.give_config(idle_limit=0.2)
     assert machine.live(scripts.IDLE) == ["ready", "finished idle"]
+    assert machine.ending is Ending.DONE
 
 
 def test_a_runner_deaf_to_signals_is_killed(machine: Machine) -> None:
@@ -121,16 +130,18 @@ def test_a_runner_deaf_to_signals_is_killed(machine: Machine) -> None:
 def test_a_deaf_listener_is_killed_in_its_own_process_group(machine: Machine) -> None:
     alive = machine.runner_dir / "alive"
     os.mkfifo(alive)
-    machine.install(f"set -m\nexec 9> {alive}\n{scripts.DEAF}{scripts.LISTENING}{scripts.WAIT}")
-    machine.give_config(idle_limit=0.2)
+    machine.install(f"set -m\n{scripts.DEAF}exec 9> {alive}\n{scripts.LISTENING}{scripts.WAIT}")
+    machine.give_config()
     machine.be_quick(stop_grace=0.1)
     machine.boot()
-    assert alive.read_text() == ""
-    assert machine.wait() == ["ready", "finished idle"]
+    with alive.open() as opened_by_the_runner:
+        machine.terminate()
+        assert opened_by_the_runner.read() == ""
+    assert machine.wait() == ["ready", "interrupted", "finished interrupted"]
 
 
 def test_a_job_beyond_the_maximum_runtime_is_cancelled(machine: Machine) -> None:
-    machine.give_config(max_runtime=1.5)
+    machine.give_config(max_runtime=5)
     story = machine.live(scripts.CANCELLED_BY_STOP)
     assert story == ["ready", "started", "finished max_runtime"]
     assert machine.outbox.wait_for("finished").detail == "Canceled"
@@ -170,6 +181,7 @@ def test_being_told_to_stop_cancels_the_job_gracefully(machine: Machine) -> None
     machine.outbox.wait_for("started")
     machine.terminate()
     assert machine.wait() == ["ready", "started", "interrupted", "finished Canceled"]
+    assert machine.ending is Ending.INTERRUPTED
 
 
 def test_reports_wait_for_a_queue_that_is_away(machine: Machine) -> None:
@@ -188,14 +200,14 @@ def test_a_queue_that_stays_away_keeps_no_machine(
     machine.outbox.away = True
     machine.be_quick(report_drain=0.05)
     assert machine.live(scripts.job("Succeeded")) == []
-    assert machine.ended_well
+    assert machine.ending is Ending.DONE
     assert "reports lost" in caplog.messages
 
 
 def test_a_machine_is_ended_again_until_it_works(machine: Machine) -> None:
     machine.host.end_errors = [Unavailable("away"), Refused("not yet allowed")]
     machine.live(scripts.NO_JOB)
-    assert machine.ended_well
+    assert machine.ending is Ending.DONE
 
 
 def test_giving_up_on_the_machine_is_a_failure_that_is_logged(
@@ -204,7 +216,7 @@ def test_giving_up_on_the_machine_is_a_failure_that_is_logged(
     machine.host.end_errors = [Unavailable("away")] * 1_000
     machine.be_quick(end_timeout=0.05)
     machine.live(scripts.NO_JOB)
-    assert machine.ended_well is False
+    assert machine.ending is Ending.STUCK
     assert "machine not ended" in caplog.messages
     machine.host.end_errors.clear()
     machine.host.end()

@@ -7,7 +7,8 @@ import pytest
 
 from agent.reporting import WAITING_LIMIT, Reporter
 from agent.watch import Say
-from tests.agent.fakes import RUNNER, MemoryOutbox, runner_config
+from runs_fleet.errors import Refused, Unavailable
+from tests.agent.fakes import PATIENCE, RUNNER, MemoryOutbox, runner_config
 
 
 @pytest.fixture
@@ -26,7 +27,7 @@ def reporter(outbox: MemoryOutbox) -> Iterator[Reporter]:
 def test_reports_are_signed_and_in_order(outbox: MemoryOutbox, reporter: Reporter) -> None:
     reporter.say(Say("ready"))
     reporter.say(Say("started", job="build"))
-    assert reporter.drain(5)
+    assert reporter.drain(PATIENCE)
     assert outbox.story() == ["ready", "started"]
     assert {(report.runner, report.machine_id) for report in outbox.reports()} == {
         (RUNNER, "i-0123")
@@ -38,14 +39,14 @@ def test_no_report_waits_for_the_acknowledgement_of_another(
 ) -> None:
     reporter.say(Say("ready"))
     reporter.say(Say("started", job="build"))
-    assert reporter.drain(5)
+    assert reporter.drain(PATIENCE)
     assert len(outbox.groups) == len(outbox.bodies)
 
 
 def test_each_report_has_a_key_of_its_own(outbox: MemoryOutbox, reporter: Reporter) -> None:
     reporter.say(Say("interrupted", detail="spot"))
     reporter.say(Say("interrupted", detail="told to stop"))
-    reporter.drain(5)
+    reporter.drain(PATIENCE)
     assert len(set(outbox.keys)) == 2
 
 
@@ -57,7 +58,7 @@ def test_a_queue_that_is_away_delays_but_loses_nothing(
     reporter.say(Say("started"))
     outbox.wait_for_refusals(2)
     outbox.away = False
-    assert reporter.drain(5)
+    assert reporter.drain(PATIENCE)
     assert outbox.story() == ["ready", "started"]
 
 
@@ -74,3 +75,17 @@ def test_too_many_reports_are_dropped_not_waited_for(
     deque(map(reporter.say, [Say("started")] * (WAITING_LIMIT + 2)))
     assert "report dropped, too many wait" in caplog.messages
     assert not reporter.drain(0.01)
+
+
+def test_an_address_that_cannot_be_used_is_tried_again(outbox: MemoryOutbox) -> None:
+    refusals = [Refused("no such stream"), Unavailable("away")]
+
+    def make(address: str) -> MemoryOutbox:
+        if refusals:
+            raise refusals.pop()
+        return outbox.at(address)
+
+    reporter = Reporter(make, runner_config(), machine_id="i-0123", retry_most=0.02)
+    reporter.say(Say("ready"))
+    assert reporter.drain(PATIENCE)
+    assert outbox.story() == ["ready"]

@@ -1,6 +1,7 @@
 """A runner's config as the keys of a Secret, which are the files of its mount; pure."""
 
 import math
+import os
 from pathlib import Path
 
 from runs_fleet.errors import Refused
@@ -8,6 +9,7 @@ from runs_fleet.ports import RunnerConfig
 
 KEYS = ("runner", "jit_config", "report_key", "reports", "idle_limit", "max_runtime")
 REPORTS_CA = "reports_ca"
+FACTS = ("repo", "job_id", "attempt", "pool")
 # The kubelet swaps this link when all files of a new version are there:
 # https://kubernetes.io/docs/concepts/configuration/secret/#mounted-secrets-are-updated-automatically
 VERSION = "..data"
@@ -51,10 +53,16 @@ def reports_ca(directory: Path) -> str | None:
     return _text(_version(directory) / REPORTS_CA) or None
 
 
+def facts(directory: Path) -> dict[str, str]:
+    """Read from the mounted ConfigMap what tells people whose pod this is; gaps do not matter."""
+    texts = {key: _fact(_version(directory) / key) for key in FACTS}
+    return {key: text for key, text in texts.items() if text}
+
+
 def _version(directory: Path) -> Path:
     """Stay with one version while its files are read one by one."""
     link = directory / VERSION
-    return link.resolve() if link.is_dir() else directory
+    return link.resolve() if os.path.isdir(link) else directory
 
 
 def _text(path: Path) -> str | None:
@@ -65,6 +73,13 @@ def _text(path: Path) -> str | None:
         return None
     except (OSError, UnicodeDecodeError) as error:
         raise Refused(f"{path.name} of the config: {_reason(error)}") from None
+
+
+def _fact(path: Path) -> str:
+    try:
+        return path.read_text(errors="replace")
+    except OSError:
+        return ""
 
 
 def _reason(error: OSError | UnicodeDecodeError) -> str:
