@@ -5,8 +5,9 @@ https://kubernetes.io/docs/reference/using-api/api-concepts/#efficient-detection
 
 import logging
 import threading
+import time
 import uuid
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 
@@ -22,6 +23,8 @@ from runs_fleet.providers.k8s.trouble import RUNNER_LABEL
 
 FLEET_LABEL = "runs-fleet.io/fleet"
 LOOK = 0.5
+# One holds the Lease, three follow; those of the last term may not have ended yet.
+THREADS = 8
 RENEWALS = 3
 
 log = logging.getLogger(__name__)
@@ -44,8 +47,8 @@ class _Feed:
 class _Term:
     """What the holder of the Lease does, from when it has it until it has it no more."""
 
-    def __init__(self, rest: Rest, namespace: str, selector: str) -> None:
-        self.findings = Findings()
+    def __init__(self, rest: Rest, namespace: str, selector: str, findings: Findings) -> None:
+        self.findings = findings
         core, batch = f"/api/v1/namespaces/{namespace}", f"/apis/batch/v1/namespaces/{namespace}"
         ours = {"labelSelector": selector}
 
@@ -79,6 +82,7 @@ class _Term:
 class K8sWatch:
     """The MachineWatch port. Its first `read` joins the watch; `close` leaves it.
 
+    `clock` tells how long things last. Up to four connections are in use at a time.
     Whoever takes over lists anew, so what one worker had seen and not told is not lost; a pod that
     went in between is found by the sweep.
     """
@@ -90,12 +94,14 @@ class K8sWatch:
         *,
         fleet: str,
         lease_seconds: float = DURATION,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._rest, self._namespace = Rest(client), namespace
         self._selector = f"{FLEET_LABEL}={fleet},{RUNNER_LABEL}"
         name, identity = f"runs-fleet-{fleet}-watch", f"runs-fleet-{uuid.uuid4().hex}"
         self._lease = Lease(self._rest, namespace, name, identity=identity, duration=lease_seconds)
-        self._threads = ThreadPoolExecutor(8, "watch")
+        self._threads = ThreadPoolExecutor(THREADS, "watch")
+        self._clock = clock
         self._running = list[Future[None]]()
         self._term: _Term | None = None
         self._closed = threading.Event()
@@ -135,7 +141,8 @@ class K8sWatch:
 
     def _begin(self) -> None:
         log.info("watching machines", extra={"namespace": self._namespace})
-        self._term = _Term(self._rest, self._namespace, self._selector)
+        findings = Findings(clock=self._clock)
+        self._term = _Term(self._rest, self._namespace, self._selector, findings)
         self._running += self._term.begin(self._threads)
 
     def _end(self) -> None:
