@@ -18,7 +18,7 @@ MOST_CPU = 896
 MOST_RAM = 32768
 GIB_PER_CPU = 2
 SHOWN = 200
-PLAIN = ("gen", "disk", "pool", "spot", "private", "backend", "rerun")
+PLAIN = ("gen", "disk", "pool", "spot", "private", "backend", "rerun", "docker")
 
 _RUN_ID = re.compile(r"[A-Za-z0-9._-]+")
 _NUMBER = re.compile(r"[1-9][0-9]{0,5}")
@@ -105,7 +105,7 @@ def render(spec: RunnerSpec) -> str:
         "pool": spec.pool,
         "backend": spec.backend,
     }
-    for key in ("spot", "private", "rerun"):
+    for key in ("spot", "private", "rerun", "docker"):
         value = getattr(spec, key)
         values[key] = None if value == getattr(plain, key) else str(value).lower()
     return "/".join([MARKER, *(f"{k}={v}" for k, v in values.items() if v is not None)])
@@ -293,5 +293,6 @@ GRAMMAR: Mapping[str, Option] = {
     "private": Option("whether the runner is cut off from private networks", _YES_NO, _flag),
     "backend": Option("where to run", "ec2 or k8s", lambda text: _one_of(text, ("ec2", "k8s"))),
     "rerun": Option("whether a job lost to spot is run once more", _YES_NO, _flag),
+    "docker": Option("whether the runner's pod has a Docker daemon beside it", _YES_NO, _flag),
 }
 OPTIONS: Mapping[str, str] = {key: option.meaning for key, option in GRAMMAR.items()}

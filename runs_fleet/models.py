@@ -45,6 +45,7 @@ class RunnerSpec(Wire):
     private: bool = False
     backend: Mode | None = None
     rerun: bool = True
+    docker: bool = False
 
 
 class Policy(Wire):
@@ -141,6 +142,7 @@ class MachineEvent(Wire):
     interruption  the machine will be taken in about two minutes
     gone          the machine is stopping, stopped, shutting down or terminated
     stalled       the machine does not get on, and may never: `cause` names why, `detail` tells it
+    `taken` is false where the runner came to this end by itself, or by what its job did.
     """
 
     machine_id: str
@@ -148,6 +150,7 @@ class MachineEvent(Wire):
     kind: Literal["interruption", "gone", "stalled"]
     cause: str = ""
     detail: str = ""
+    taken: bool = True
     at: datetime
 
 

@@ -58,6 +58,7 @@ def refused(*given_labels: str) -> str:
         (f"runs-fleet/pool={'p' * 63}", {"pool": "p" * 63}),
         ("runs-fleet/spot=false", {"spot": False}),
         ("runs-fleet/spot=TRUE/private=true/rerun=false", {"private": True, "rerun": False}),
+        ("runs-fleet/docker=true", {"docker": True}),
         ("runs-fleet/backend=k8s", {"backend": "k8s"}),
         (
             "runs-fleet=12/runner=4cpu-linux-arm64/pool=default",
@@ -222,6 +223,7 @@ SPECS = st.builds(
     private=st.booleans(),
     backend=st.sampled_from([None, "ec2", "k8s"]),
     rerun=st.booleans(),
+    docker=st.booleans(),
 )
 
 
