@@ -15,26 +15,18 @@ import urllib3
 from kubernetes.client import ApiClient
 from urllib3.exceptions import HTTPError
 
-from runs_fleet.errors import FleetError, NotThere, RateLimited, Refused, Unavailable
+from runs_fleet.errors import FleetError, Unavailable
+from runs_fleet.providers.k8s.errors import Conflict as Conflict
+from runs_fleet.providers.k8s.errors import Expired as Expired
+from runs_fleet.providers.k8s.errors import verdict
 
 Json = dict[str, Any]
 JSON = "application/json"
 # https://kubernetes.io/docs/reference/using-api/api-concepts/#metadata-only-fetches
 METADATA = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
 CONNECT, READ = 5.0, 15.0
-OK, FORBIDDEN, NOT_FOUND, CONFLICT, EXPIRED, TOO_MANY = 300, (401, 403), 404, 409, 410, 429
-# A server that is away or stumbles: the same request again, later.
-STUMBLES = 500
+OK, EXPIRED = 300, 410
 PAGE, MOST_PAGES = 500, 40
-AGAIN_AFTER = 1.0
-
-
-class Expired(FleetError):
-    """The server does not remember so far back: list again."""
-
-
-class Conflict(FleetError):
-    """Somebody else has changed, or made, the object meanwhile: read it again."""
 
 
 class Rest:
@@ -47,13 +39,13 @@ class Rest:
         """Read an object, or a page of a list. Raises NotThere."""
         return self._json("GET", path, query=query)
 
-    def post(self, path: str, body: Json) -> Json:
+    def post(self, path: str, body: Json, *, quote: bool = True) -> Json:
         """Make an object. Raises Conflict when it is there."""
-        return self._json("POST", path, body=body)
+        return self._json("POST", path, body=body, quote=quote)
 
-    def put(self, path: str, body: Json) -> Json:
+    def put(self, path: str, body: Json, *, quote: bool = True) -> Json:
         """Replace an object as it was read. Raises Conflict when it has changed since."""
-        return self._json("PUT", path, body=body)
+        return self._json("PUT", path, body=body, quote=quote)
 
     def delete(self, path: str, body: Json | None = None) -> Json:
         """Delete an object. Raises NotThere."""
@@ -83,7 +75,7 @@ class Rest:
         answer = self._ask("GET", path, query=asked, stream=True, patience=seconds + READ)
         return Changes(answer, path)
 
-    def _json(
+    def _json(  # noqa: PLR0913 - as below
         self,
         method: str,
         path: str,
@@ -91,8 +83,9 @@ class Rest:
         query: Mapping[str, str] | None = None,
         body: Json | None = None,
         accept: str = JSON,
+        quote: bool = True,
     ) -> Json:
-        answer = self._ask(method, path, query=query, body=body, accept=accept)
+        answer = self._ask(method, path, query=query, body=body, accept=accept, quote=quote)
         with _translated(path):
             read: Json = json.loads(answer.data)
         return read
@@ -107,6 +100,7 @@ class Rest:
         accept: str = JSON,
         stream: bool = False,
         patience: float = READ,
+        quote: bool = True,
     ) -> urllib3.BaseHTTPResponse:
         asked = f"?{urlencode(query)}" if query else ""
         with _translated(path):
@@ -120,7 +114,8 @@ class Rest:
                 preload_content=not stream,
             )
             if answer.status >= OK:
-                raise _verdict(answer, f"{method} {path}")
+                what = f"{method} {path}"
+                raise verdict(answer.status, answer.data, what, headers=answer.headers, quote=quote)
         return answer
 
     def _credentials(self) -> dict[str, str]:
@@ -172,30 +167,3 @@ def _translated(path: str) -> Iterator[None]:
         yield
     except (HTTPError, OSError, ValueError) as error:
         raise Unavailable(f"no answer to {path}: {error}") from error
-
-
-def _verdict(answer: urllib3.BaseHTTPResponse, asked: str) -> FleetError:
-    """Say what an answer means to the caller.
-
-    https://kubernetes.io/docs/reference/using-api/api-concepts/#http-status-codes
-    """
-    words = f"{asked}: {answer.status} {_said(answer.data)}"
-    if answer.status == TOO_MANY:
-        return RateLimited(words, after=float(answer.headers.get("Retry-After", AGAIN_AFTER)))
-    if answer.status >= STUMBLES:
-        return Unavailable(words)
-    known: dict[int, type[FleetError]] = {
-        NOT_FOUND: NotThere,
-        CONFLICT: Conflict,
-        EXPIRED: Expired,
-    }
-    if answer.status in known:
-        return known[answer.status](words)
-    return Refused(words, forbidden=answer.status in FORBIDDEN)
-
-
-def _said(data: bytes) -> str:
-    try:
-        return str(json.loads(data).get("message", ""))
-    except (ValueError, AttributeError):
-        return data[:200].decode(errors="replace")
