@@ -1,15 +1,37 @@
 """Activities as Temporal runs them: tried again, never taken back, with answers that get lost."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any, cast
+from typing import Any, Self, cast
 
 from temporalio.exceptions import ApplicationError
 
 from runs_fleet.answers import Failure
-from tests.model.chaos import Chaos
+from tests.model.chaos import Away, Chaos
 from tests.model.clock import Clock
 from workflows.options import Options
+
+LATENCY = 0.5
+SIGNAL = 0.05
+
+
+@dataclass(frozen=True)
+class Limits:
+    """One activity's options, in seconds."""
+
+    call: float
+    patience: float
+    pause: float
+
+    @classmethod
+    def of(cls, options: Options) -> Self:
+        pause = options["retry_policy"].maximum_interval or timedelta(seconds=30)
+        return cls(
+            options["start_to_close_timeout"].total_seconds(),
+            options["schedule_to_close_timeout"].total_seconds(),
+            pause.total_seconds(),
+        )
 
 
 class Call:
@@ -21,12 +43,12 @@ class Call:
         chaos: Chaos,
         perform: Callable[[], Any],
         *,
-        options: Options,
+        limits: Limits,
         ended: Callable[[], None],
     ) -> None:
         self.done, self.answer = False, cast(Any, None)
         self._clock, self._chaos, self._perform, self._ended = clock, chaos, perform, ended
-        self._options, self._began, self._tries = options, clock.now, 0
+        self._limits, self._began, self._tries = limits, clock.seconds, 0
         self._cancelled = self._out = False
         self._begin()
 
@@ -43,43 +65,72 @@ class Call:
         if self._chaos.hits("request_lost"):
             self._lose()
         else:
-            self._clock.after(self._chaos.rng.uniform(0.05, 1), self._arrive)
+            self._clock.after(0.05 + self._chaos.rng.random(), self._arrive)
 
     def _arrive(self) -> None:
         """The call takes effect; its answer is on the way."""
-        answer, pause = self._performed()
+        hear = self._performed()
         if self._chaos.hits("answer_lost"):
             self._lose()
         else:
-            self._clock.after(0.05, lambda: self._hear(answer, pause))
+            self._clock.after(0.05, hear)
 
-    def _performed(self) -> tuple[Any, timedelta | None]:
+    def _performed(self) -> Callable[[], None]:
         try:
-            return self._perform(), None
+            answer = self._perform()
         except ApplicationError as error:
             failure = Failure(error.type or "", error.message)
-            again = self._options["retry_policy"].maximum_interval or timedelta(seconds=30)
-            pause = min(timedelta(seconds=0.5 * 2 ** min(self._tries, 10)), again)
-            return failure, None if error.non_retryable else error.next_retry_delay or pause
+            if error.non_retryable:
+                return lambda: self._end(failure)
+            away = error.__cause__.until if isinstance(error.__cause__, Away) else 0.0
+            delay = error.next_retry_delay
+            pause = delay.total_seconds() if delay else None
+            return lambda: self._fail(failure, pause=pause, away=away)
+        return lambda: self._end(answer)
 
     def _lose(self) -> None:
         """A worker dies in the middle of a call: Temporal waits for its limit."""
-        limit = self._options["start_to_close_timeout"].total_seconds()
         failure = Failure("TimeoutError", "no answer")
-        self._clock.after(limit, lambda: self._hear(failure, timedelta(seconds=1)))
+        self._clock.after(self._limits.call, lambda: self._fail(failure, pause=1))
 
-    def _hear(self, answer: Any, pause: timedelta | None) -> None:
+    def _fail(self, failure: Failure, *, pause: float | None = None, away: float = 0) -> None:
+        """Try again later, unless it is too late; what is away until then need not be tried."""
         self._out = False
-        if pause is None:
-            self._end(answer)
-        elif self._cancelled:
+        if self._cancelled:
             self._end(Failure("CancelledError"))
-        elif self._clock.now + pause - self._began >= self._options["schedule_to_close_timeout"]:
-            self._end(answer)
-        else:
-            self._clock.after(pause.total_seconds(), self._begin)
+            return
+        now = at = self._clock.seconds
+        while True:
+            at += self._pause if pause is None else pause
+            if at - self._began >= self._limits.patience:
+                self._clock.after(max(at - now - self._pause, 0), lambda: self._end(failure))
+                return
+            if at >= away:
+                self._clock.after(at - now, self._begin)
+                return
+            self._tries += 1
+            at += LATENCY
+
+    @property
+    def _pause(self) -> float:
+        return min(0.5 * 2.0 ** min(self._tries, 10), self._limits.pause)
 
     def _end(self, answer: Any) -> None:
         if not self.done:
-            self.done, self.answer = True, answer
+            self._out, self.done, self.answer = False, True, answer
             self._ended()
+
+
+class Courier:
+    """One signal from a lifecycle to another: it arrives, whatever becomes of the sender."""
+
+    def __init__(
+        self, clock: Clock, deliver: Callable[[], bool], *, ended: Callable[[], None]
+    ) -> None:
+        self.done = self.answer = False
+        self._deliver, self._ended = deliver, ended
+        clock.after(SIGNAL, self._arrive)
+
+    def _arrive(self) -> None:
+        self.done, self.answer = True, self._deliver()
+        self._ended()

@@ -3,6 +3,7 @@
 import random
 from dataclasses import dataclass, field
 
+from runs_fleet.errors import Unavailable
 from runs_fleet.models import Market
 
 HOUR = 3600.0
@@ -16,8 +17,8 @@ LEVERS: dict[str, tuple[float, ...]] = {
     "report_delay": (1, 1, 10, 300),
     "event_lost": (0, 0, 0.3, 1),
     "event_delay": (2, 2, 60),
-    "answer_lost": (0, 0, 0, 0.1),
-    "request_lost": (0, 0, 0, 0.1),
+    "answer_lost": (0, 0, 0, 0, 0.1, 0.4),
+    "request_lost": (0, 0, 0, 0, 0.1, 0.4),
     "store_fails": (0, 0, 0, 0.2),
     "never_boots": (0, 0, 0, 0.2),
     "breaks": (0, 0, 0, 0.1),
@@ -38,10 +39,11 @@ Window = tuple[float, float]
 
 
 def _windows(rng: random.Random, chance: float, longest: float) -> list[Window]:
+    """Sometimes a few windows, most of them short; in a long one little happens."""
     if rng.random() > chance:
         return []
-    begins = [rng.uniform(0, 1.5 * HOUR) for _ in range(rng.randint(1, 3))]
-    return [(begin, begin + rng.uniform(1, longest)) for begin in begins]
+    begins = [rng.random() * 1.5 * HOUR for _ in range(rng.randint(1, 3))]
+    return [(begin, begin + 1 + longest * rng.random() ** 3) for begin in begins]
 
 
 @dataclass
@@ -58,7 +60,9 @@ class Chaos:
 
     def __post_init__(self) -> None:
         rng = self.rng
-        self.levers = {name: rng.choice(values) for name, values in LEVERS.items()}
+        self.levers = {
+            name: values[int(rng.random() * len(values))] for name, values in LEVERS.items()
+        }
         self.full = {market: _windows(rng, 0.2, 2 * HOUR) for market in Market}
         self.github_away = _windows(rng, 0.2, 2 * HOUR)
         self.cloud_away = _windows(rng, 0.1, HOUR)
@@ -68,8 +72,12 @@ class Chaos:
         odds = self.levers[lever]
         return odds > 0 and self.rng.random() < odds
 
+    def between(self, least: float, most: float) -> float:
+        return least + (most - least) * self.rng.random()
+
     def up_to(self, lever: str) -> float:
-        return self.rng.random() * self.levers[lever]
+        most = self.levers[lever]
+        return self.rng.random() * most if most else 0.0
 
     @property
     def outages(self) -> float:
@@ -79,5 +87,24 @@ class Chaos:
         return sum(end - begin for begin, end in windows)
 
 
+class Away(Unavailable):
+    """Nobody is there before `until`."""
+
+    def __init__(self, message: str, *, until: float) -> None:
+        super().__init__(message)
+        self.until = until
+
+
 def within(windows: list[Window], seconds: float) -> bool:
-    return any(begin <= seconds < end for begin, end in windows)
+    return bool(windows) and end_of(windows, seconds) is not None
+
+
+def end_of(windows: list[Window], seconds: float) -> float | None:
+    """The end of the window that this moment is in, if any."""
+    return next((end for begin, end in windows if begin <= seconds < end), None)
+
+
+def reachable(windows: list[Window], seconds: float) -> None:
+    """Raise Away within a window."""
+    if windows and (end := end_of(windows, seconds)) is not None:
+        raise Away("HTTP 502", until=end)

@@ -15,7 +15,7 @@ from runs_fleet.models import (
     RunnerReport,
 )
 from runs_fleet.ports import RunnerConfig
-from tests.model.chaos import Chaos, within
+from tests.model.chaos import Chaos, reachable, within
 from tests.model.clock import Clock
 from tests.model.github import GitHub, Job, Registered
 
@@ -80,12 +80,12 @@ class Cloud:
         born = self.clock.seconds
         host = Host(machine, order.runner, born, born + self.chaos.up_to("shows_late"))
         self.hosts[machine_id] = self.tokens[order.token] = host
-        self.clock.after(self.chaos.rng.uniform(15, 60), lambda: self._boot(host))
+        self.clock.after(self.chaos.between(15, 60), lambda: self._boot(host))
         if within(self.chaos.doomed, self.clock.seconds):
             self.faults += 1
             self.clock.after(5, lambda: self._die(host, "Server.InternalError", taken=True))
         if order.rung.market is Market.SPOT and self.chaos.hits("reclaimed"):
-            self.clock.after(self.chaos.rng.uniform(5, 1500), lambda: self._reclaim(host))
+            self.clock.after(self.chaos.between(5, 1500), lambda: self._reclaim(host))
         return machine
 
     def terminate(self, runner: str, machine_id: str | None = None) -> bool:
@@ -143,8 +143,7 @@ class Cloud:
         self.configs.pop(machine_id, None)
 
     def _reachable(self) -> None:
-        if within(self.chaos.cloud_away, self.clock.seconds):
-            raise Unavailable("HTTP 503")
+        reachable(self.chaos.cloud_away, self.clock.seconds)
 
     # What happens by itself.
 
@@ -169,7 +168,7 @@ class Cloud:
         if not left:
             self.delete(host.machine.machine_id)
         self._say(host, "ready", detail="config not removed" if left else "")
-        self.clock.after(self.chaos.rng.uniform(0.5, 3), lambda: self._connect(host, config))
+        self.clock.after(self.chaos.between(0.5, 3), lambda: self._connect(host, config))
 
     def _connect(self, host: Host, config: RunnerConfig) -> None:
         found = self.github.runners.get(host.runner)
@@ -185,7 +184,7 @@ class Cloud:
         host.registered, found.accept = found, lambda job: self._accept(host, job)
         self.clock.after(config.idle_limit, lambda: self._idle(host))
         if self.chaos.hits("idle_dropped"):
-            self.clock.after(self.chaos.rng.uniform(120, 360), lambda: self._unregister(host))
+            self.clock.after(self.chaos.between(120, 360), lambda: self._unregister(host))
         self.github.assign()
 
     def _idle(self, host: Host) -> None:
@@ -201,7 +200,7 @@ class Cloud:
             self._finish(host, "registration_lost")
 
     def _accept(self, host: Host, job: Job) -> None:
-        self.clock.after(self.chaos.rng.uniform(0.2, 4), lambda: self._start(host, job))
+        self.clock.after(self.chaos.between(0.2, 4), lambda: self._start(host, job))
 
     def _start(self, host: Host, job: Job) -> None:
         if not host.alive or host.result or not self.github.start(job):
@@ -242,7 +241,7 @@ class Cloud:
             host.registered.accept = None
         self._say(host, kind, outcome=outcome, detail=detail)
         if not self.chaos.hits("hangs"):
-            self.clock.after(self.chaos.rng.uniform(1, 6), lambda: self._end(host))
+            self.clock.after(self.chaos.between(1, 6), lambda: self._end(host))
 
     def _end(self, host: Host) -> None:
         self._die(host, "shutting-down")

@@ -4,10 +4,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from runs_fleet.errors import NameTaken, NotThere, RunnerBusy, Unavailable
-from runs_fleet.models import JobEvent, Registration, Scope
+from runs_fleet.errors import NameTaken, NotThere, RunnerBusy
+from runs_fleet.models import JobEvent, Phase, Registration, Scope
 from runs_fleet.ports import JitRunner
-from tests.model.chaos import Chaos, within
+from tests.model.chaos import Chaos, reachable
 from tests.model.clock import Clock
 
 PICK_UP_LIMIT = 60.0
@@ -114,8 +114,7 @@ class GitHub:
             self.on_rerun(self.jobs[job_id])
 
     def _reachable(self) -> None:
-        if within(self.chaos.github_away, self.clock.seconds):
-            raise Unavailable("HTTP 502")
+        reachable(self.chaos.github_away, self.clock.seconds)
 
     # What happens by itself.
 
@@ -177,16 +176,14 @@ class GitHub:
             if runner.job is job:
                 runner.job = None
 
-    def _event(self, job: Job, phase: str, at: datetime) -> None:
+    def _event(self, job: Job, phase: Phase, at: datetime) -> None:
         runner = (job.runner or None) if job.started_at is not None else None
-        event = JobEvent.model_validate(
-            {
-                "job_id": job.job_id,
-                "phase": phase,
-                "conclusion": job.conclusion or None,
-                "runner_name": runner,
-                "at": at,
-            }
+        event = JobEvent(
+            job_id=job.job_id,
+            phase=phase,
+            conclusion=job.conclusion or None,
+            runner_name=runner,
+            at=at,
         )
         self._note(job, event)
         unnamed = phase == "completed" and self.chaos.hits("unnamed")

@@ -3,8 +3,8 @@
 from collections.abc import Iterator
 
 from runs_fleet import names
-from runs_fleet.decisions import TAKEN
 from runs_fleet.ledger import INTERRUPTED
+from runs_fleet.reruns import TAKEN
 from tests.model.chaos import HOUR
 from tests.model.clock import START
 from tests.model.github import Job

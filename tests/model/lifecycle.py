@@ -2,12 +2,14 @@
 
 from collections.abc import Callable, Generator
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 from activities.runners import RunnerActivities
 from activities.verdicts import verdicts
-from runs_fleet import answers, decisions, notices, story
+from runs_fleet import answers, decisions, lending, notices, story
 from runs_fleet.ledger import Ledger, Runner
+from runs_fleet.loans import LoanNews
 from runs_fleet.models import (
     JobEvent,
     JobRequest,
@@ -17,7 +19,7 @@ from runs_fleet.models import (
     RunnerReport,
 )
 from runs_fleet.notices import Notice, Told
-from tests.model.calls import Call
+from tests.model.calls import Call, Courier, Limits
 from tests.model.chaos import Chaos
 from tests.model.clock import Clock
 from tests.model.cloud import Cloud
@@ -26,6 +28,9 @@ from workflows import options, orders
 
 Turns = Generator[datetime | None, None, None]
 MOST_STEPS_A_MINUTE = 60
+CREATE, REGISTER = Limits.of(options.CREATE), Limits.of(options.REGISTER)
+RELEASE, ASK = Limits.of(options.RELEASE), Limits.of(options.ASK)
+TRACE, RERUN, TELL = (Limits.of(each) for each in (options.TRACE, options.RERUN, options.TELL))
 
 
 class Cancelled(Exception):
@@ -37,6 +42,7 @@ class Outside:
 
     def __init__(self, clock: Clock, chaos: Chaos, github: GitHub, cloud: Cloud) -> None:
         self.clock, self.chaos, self.github, self.cloud = clock, chaos, github, cloud
+        self.others: dict[int, Lifecycle] = {}
         self.runners = RunnerActivities(
             cloud, cloud, github, report_secret="s", reports_address="q"
         )
@@ -58,6 +64,14 @@ class Outside:
         with verdicts():
             self.github.rerun_job(request.scope, request.job_id)
 
+    def lend(self, step: lending.Send) -> bool:
+        """Signal another lifecycle; one that has ended, or never began, hears nothing."""
+        other = self.others.get(step.to)
+        if other is None or other.ended:
+            return False
+        other.hear_lender(step.news)
+        return True
+
     def told(self, notice: Notice) -> Told:
         return Told(by="check_run")
 
@@ -65,16 +79,24 @@ class Outside:
 class Lifecycle:
     """One job's lifecycle; `poke` is what any news does to it."""
 
-    def __init__(self, outside: Outside, request: JobRequest, log: Callable[..., None]) -> None:
+    def __init__(
+        self,
+        outside: Outside,
+        request: JobRequest,
+        log: Callable[..., None],
+        *,
+        ended: Callable[[], None],
+    ) -> None:
         self.outside, self.clock, self._log = outside, outside.clock, log
+        self._on_end = ended
         self.ledger = Ledger(request, begun_at=outside.clock.now)
         self.ended = False
         self.steps: dict[int, int] = {}
         self.violations: list[str] = []
         self._mints: dict[int, tuple[Runner, Call]] = {}
+        self._alarms: list[datetime] = []
         self._turns = self._run()
-        self._stirred = self._awake = False
-        self._resume(lambda: next(self._turns))
+        self._resume(self._turns.__next__)
 
     # News.
 
@@ -90,6 +112,10 @@ class Lifecycle:
         self.ledger.note_machine(event, self.clock.now)
         self.poke()
 
+    def hear_lender(self, news: LoanNews) -> None:
+        self.ledger.loans.fold(news, self.clock.now)
+        self.poke()
+
     def cancel(self) -> None:
         if not self.ended and self.ledger.over != "released":
             self._log("operator cancels", self.ledger.request.job_id)
@@ -97,7 +123,7 @@ class Lifecycle:
 
     def poke(self) -> None:
         if not self.ended:
-            self._resume(lambda: next(self._turns))
+            self._resume(self._turns.__next__)
 
     def _resume(self, go: Callable[[], datetime | None]) -> None:
         try:
@@ -105,9 +131,20 @@ class Lifecycle:
         except StopIteration:
             self.ended = True
             self._log("done", self.ledger.request.job_id, self.ledger.state)
+            self._on_end()
         else:
             if until is not None:
-                self.clock.at(until, self.poke)
+                self._set_alarm(until)
+
+    def _set_alarm(self, until: datetime) -> None:
+        """A timer that rings too early is as good as a new one."""
+        if not self._alarms or min(self._alarms) > until:
+            self._alarms.append(until)
+            self.clock.at(until, partial(self._ring, until))
+
+    def _ring(self, at: datetime) -> None:
+        self._alarms.remove(at)
+        self.poke()
 
     # Turns: as in the workflow, line by line.
 
@@ -129,6 +166,8 @@ class Lifecycle:
                     yield from self._release(runner, force=force)
                 case decisions.Ask():
                     yield from self._ask()
+                case lending.Send():
+                    yield from self._send(step)
                 case _:
                     yield from self._wind_up(step)
 
@@ -167,6 +206,15 @@ class Lifecycle:
         yield until
         self._note_minted()
 
+    def _send(self, step: lending.Send) -> Turns:
+        self._log(
+            "sends", self.ledger.request.job_id, step.news.kind, step.news.loan.runner, step.to
+        )
+        call = Courier(self.clock, lambda: self.outside.lend(step), ended=self._later)
+        while not call.done:
+            yield None
+        lending.sent(self.ledger, step, arrived=call.answer)
+
     def _settled(self, call: Call, unneeded: Callable[[], bool] = lambda: False) -> Turns:
         try:
             while not (call.done or unneeded()):
@@ -182,9 +230,9 @@ class Lifecycle:
         while not call.done:
             yield None
 
-    def _call(self, perform: Callable[[], Any], chosen: options.Options) -> Call:
+    def _call(self, perform: Callable[[], Any], limits: Limits) -> Call:
         outside = self.outside
-        return Call(self.clock, outside.chaos, perform, options=chosen, ended=self._later)
+        return Call(self.clock, outside.chaos, perform, limits=limits, ended=self._later)
 
     def _later(self) -> None:
         self.clock.after(0, self.poke)
@@ -194,7 +242,7 @@ class Lifecycle:
         runner = active if active and not step.fresh else ledger.next_runner(self.clock.now)
         order = orders.machine(ledger, runner, step.rung)
         self._log("order", order.token, step.rung.market)
-        call = self._call(lambda: self.outside.runners.create_machine(order), options.CREATE)
+        call = self._call(lambda: self.outside.runners.create_machine(order), CREATE)
         try:
             yield from self._settled(call, lambda: ledger.demand.phase != "queued")
         except Cancelled:
@@ -208,7 +256,7 @@ class Lifecycle:
         assert runner.machine is not None
         runner.registering = True
         request = orders.registration(self.ledger, runner, runner.machine)
-        call = self._call(lambda: self.outside.runners.register_runner(request), options.REGISTER)
+        call = self._call(lambda: self.outside.runners.register_runner(request), REGISTER)
         self._mints[runner.attempt] = (runner, call)
 
     def _note_minted(self) -> None:
@@ -226,7 +274,7 @@ class Lifecycle:
             return
         request = orders.release(self.ledger, runner, force=force)
         self._log("release", runner.name, runner.cause, "forced" if force else "")
-        call = self._call(lambda: self.outside.release(request), options.RELEASE)
+        call = self._call(lambda: self.outside.release(request), RELEASE)
         try:
             yield from self._settled(call)
         except Cancelled:
@@ -235,28 +283,28 @@ class Lifecycle:
         answers.released(self.ledger, runner, call.answer, self.clock.now)
 
     def _ask(self) -> Turns:
-        call = self._call(lambda: self.outside.look_up(self.ledger), options.ASK)
+        call = self._call(lambda: self.outside.look_up(self.ledger), ASK)
         yield from self._settled(call)
         self._log("asked", self.ledger.request.job_id, call.answer)
         answers.asked(self.ledger, call.answer, self.clock.now)
 
     def _trace(self, runner_name: str) -> Turns:
         wanted = RunnerLookup(runner=runner_name)
-        call = self._call(lambda: self.outside.runners.find_machines(wanted), options.TRACE)
+        call = self._call(lambda: self.outside.runners.find_machines(wanted), TRACE)
         yield from self._settled(call)
         self._log("traced", runner_name, call.answer)
         answers.traced(self.ledger, call.answer)
 
     def _rerun(self) -> Turns:
         self.ledger.rerun = "asked"
-        call = self._call(lambda: self.outside.rerun(self.ledger), options.RERUN)
+        call = self._call(lambda: self.outside.rerun(self.ledger), RERUN)
         yield from self._settled(call)
         answers.rerun(self.ledger, call.answer)
 
     def _tell(self) -> Turns:
         self.ledger.told = "asked"
         notice = notices.write(self.ledger)
-        call = self._call(lambda: self.outside.told(notice), options.TELL)
+        call = self._call(lambda: self.outside.told(notice), TELL)
         yield from self._settled(call, lambda: self.ledger.over not in decisions.UNSERVED)
         self._log("told", notice.key, call.answer)
         answers.told(self.ledger, call.answer)

@@ -1,0 +1,84 @@
+"""The model finds mistakes: each of these, within a few hundred worlds."""
+
+import pytest
+
+from tests.model.mutants import Mistake, made
+
+WORLDS = 600
+DECISIONS, DEADLINES, ANSWERS = (
+    f"runs_fleet.{name}" for name in ("decisions", "deadlines", "answers")
+)
+LEDGER, LENDING, RERUNS = (f"runs_fleet.{name}" for name in ("ledger", "lending", "reruns"))
+
+MISTAKES = {
+    "even a busy runner is forced away": Mistake(
+        DECISIONS, "return commanded(ledger, runner) or overrun(ledger, runner, now)", "return True"
+    ),
+    "a runner that GitHub calls busy counts as gone": Mistake(
+        ANSWERS, "if answer.busy or unsure:", "if unsure:"
+    ),
+    "a registration is taken for gone with its job": Mistake(
+        DECISIONS, "return runner.deregistered and runner.ended in RESULTS", "return runner.spent"
+    ),
+    "a second machine is ordered for one runner": Mistake(
+        DECISIONS, "(active.machine is not None or active.registering)", "False"
+    ),
+    "a create without an answer counts as none": Mistake(
+        ANSWERS, 'answer.kind not in ("NoCapacity", "Refused")', "False"
+    ),
+    "a finished job's runner is kept": Mistake(
+        DECISIONS,
+        'return runner.lost if lost_with_job(ledger, runner) else "job_done"',
+        'return ""',
+    ),
+    "a stolen runner is still counted on": Mistake(
+        DECISIONS,
+        "return runner.serving is not None and runner.serving != ledger.request.job_id",
+        "return False",
+    ),
+    "a machine that never gets ready is waited for": Mistake(
+        DEADLINES,
+        "return runner.created_at + policy.boot_timeout",
+        "return runner.ordered_at + FAR",
+    ),
+    "GitHub is never asked": Mistake(DECISIONS, "if ask_at(ledger) <= now:", "if False:"),
+    "a lost job is not run again": Mistake(
+        RERUNS, "known or ledger.trace == TAKEN", "ledger.trace == TAKEN"
+    ),
+    "a failed job is run again though its machine was kept": Mistake(
+        RERUNS, "known or ledger.trace == TAKEN", "known or bool(ledger.trace)"
+    ),
+    "a job is run again for ever": Mistake(
+        RERUNS, "return wanted and not ledger.rerun and", "return wanted and"
+    ),
+    "the next machine is ordered at once, again and again": Mistake(
+        DEADLINES, "return ended + min(pause, policy.retry_most)", "return ended"
+    ),
+    "a job is given up that has a runner": Mistake(
+        DECISIONS,
+        'if ledger.demand.phase == "queued" and now >= give_up_at(ledger):',
+        "if ledger.orders > 2:",
+    ),
+    "a mint that is out is not waited for": Mistake(
+        "workflows.orders",
+        "registered=runner.registering",
+        "registered=runner.runner_id is not None",
+    ),
+    "a borrowed runner is hoped for without end": Mistake(
+        LENDING, "any(at > now for at in _moments(ledger))", "bool(_moments(ledger))"
+    ),
+    "a runner once lent is never let go": Mistake(
+        LENDING, "loans.lent.pop(runner, None)\n        loans.borrowed", "loans.borrowed"
+    ),
+}
+
+
+def test_the_model_holds_without_a_mistake() -> None:
+    with made(Mistake(ANSWERS, "LOOKS_FOR_UNSEEN = 2", "LOOKS_FOR_UNSEEN = 2")) as trials:
+        assert list(trials.failures(range(100))) == []
+
+
+@pytest.mark.parametrize("mistake", MISTAKES.values(), ids=MISTAKES)
+def test_a_mistake_is_found(mistake: Mistake) -> None:
+    with made(mistake) as trials:
+        assert next(trials.failures(range(WORLDS)), "") != ""
