@@ -12,6 +12,7 @@ from moto.ec2.models.instance_types import INSTANCE_TYPE_OFFERINGS, INSTANCE_TYP
 from simulator.aws.errors import AwsError
 
 ACCOUNT = "123456789012"
+USER_DATA = b"#!/bin/bash\nexec /opt/runs-fleet/bin/runs-fleet-agent\n"
 
 
 @dataclass(frozen=True)
@@ -93,6 +94,8 @@ class Account:
             "ImageId": image.id,
             "MetadataOptions": {"HttpTokens": "required", "InstanceMetadataTags": "enabled"},
             "InstanceInitiatedShutdownBehavior": "terminate",
+            "IamInstanceProfile": {"Name": "runs-fleet-agent"},
+            "UserData": base64.b64encode(USER_DATA).decode(),
         }
         made = self._ec2.create_launch_template(f"runs-fleet-{arch}", "", data, {})
         return str(made.id)

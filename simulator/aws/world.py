@@ -51,8 +51,9 @@ class World:
     def setup(self) -> Setup:
         """The account ready for a fleet, made at the first look."""
         subnets = self.account.default_subnets()[:ZONES]
-        reports, dead = self._fifo("runs-fleet-reports")
-        spool, spool_dead = self._fifo("runs-fleet-spool")
+        reports, dead = self._buried("runs-fleet-reports", ".fifo")
+        spool, spool_dead = self._buried("runs-fleet-spool", ".fifo")
+        events, _ = self._buried(self.config.events_queue)
         return Setup(
             launch_template_amd64=self.account.make_template("amd64", "x86_64"),
             launch_template_arm64=self.account.make_template("arm64", "arm64"),
@@ -62,19 +63,19 @@ class World:
             dead_letter_queue_url=dead,
             spool_queue_url=spool,
             spool_dead_letter_queue_url=spool_dead,
-            events_queue_url=self._queue(self.config.events_queue),
+            events_queue_url=events,
             ssm_prefix=self.config.ssm_prefix,
         )
 
-    def _fifo(self, name: str) -> tuple[str, str]:
-        """Make a FIFO queue and that for its dead letters."""
-        dead = f"{name}-dead.fifo"
+    def _buried(self, name: str, suffix: str = "") -> tuple[str, str]:
+        """Make a queue and that for its dead letters."""
+        dead = f"{name}-dead{suffix}"
         grave = self._queue(dead)
         policy = {
             "deadLetterTargetArn": self.sqs.arn(dead),
             "maxReceiveCount": DEAD_LETTERS_AFTER,
         }
-        return self._queue(f"{name}.fifo", RedrivePolicy=json.dumps(policy)), grave
+        return self._queue(f"{name}{suffix}", RedrivePolicy=json.dumps(policy)), grave
 
     def _queue(self, name: str, **attributes: str) -> str:
         if name.endswith(".fifo"):

@@ -5,7 +5,7 @@ from typing import Any
 
 from simulator.github.bodies import Json, node_id, number, utc
 from simulator.github.deliveries import OK, Delivery
-from simulator.github.identity import FULL, Account
+from simulator.github.identity import EVENTS, FULL, Account
 from simulator.github.limits import OTHER_LIMITS
 from simulator.github.paging import listed
 from simulator.github.pipeline import NOT_FOUND, Call, Failure, Reply
@@ -30,7 +30,7 @@ def app(service: GitHubService, call: Call) -> Reply:
             "created_at": utc(service.clock()),
             "updated_at": utc(service.clock()),
             "permissions": dict(FULL),
-            "events": ["workflow_job"],
+            "events": list(EVENTS),
             "installations_count": len(service.apps.accounts),
         }
     )
@@ -79,6 +79,14 @@ def token(service: GitHubService, call: Call) -> Reply:
     return Reply(201, body)
 
 
+def hook_config(service: GitHubService, call: Call) -> Reply:
+    """Show the app's webhook, and stars for its secret."""
+    found = service.deliveries
+    shown = {"url": found.target, "secret": "********" if found.secrets else None}
+    given = {name: value for name, value in shown.items() if value}
+    return Reply(body={"content_type": "json", "insecure_ssl": "0", **given})
+
+
 def deliveries(service: GitHubService, call: Call) -> Reply:
     """List deliveries of the app's webhook, or of an organization's, newest first."""
     hook = "organization" if "org" in call.params else "integration"
@@ -119,7 +127,8 @@ def rate_limit(service: GitHubService, call: Call) -> Reply:
 
 
 def _installation(service: GitHubService, account: Account) -> Json:
-    return service.bodies.installation(account.login, account.installation_id, org=account.org)
+    body = service.bodies.installation(account.login, account.installation_id, org=account.org)
+    return body | {"permissions": dict(FULL), "events": list(EVENTS)}
 
 
 def _repositories(service: GitHubService, account: Account, names: list[str]) -> list[Any]:

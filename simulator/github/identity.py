@@ -12,6 +12,7 @@ from simulator.github.bodies import number
 from simulator.github.timers import Clock
 
 LONGEST_JWT = 600
+EVENTS = ("workflow_job",)
 FULL = {
     "actions": "write",
     "administration": "write",

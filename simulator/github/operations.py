@@ -28,6 +28,7 @@ APP = [
     Operation("GET", f"{ORG}/installation", app_api.installation, auth="app"),
     Operation("GET", f"{REPO}/installation", app_api.installation, auth="app"),
     Operation("GET", "/users/{username}/installation", app_api.installation, auth="app"),
+    Operation("GET", "/app/hook/config", app_api.hook_config, auth="app"),
     Operation("GET", HOOKS, app_api.deliveries, auth="app"),
     Operation("GET", f"{HOOKS}/{{delivery_id}}", app_api.delivery, auth="app"),
     Operation("POST", f"{HOOKS}/{{delivery_id}}/attempts", app_api.redeliver, auth="app"),
