@@ -40,18 +40,23 @@ def run(ask: Callable[[Client], Awaitable[Answer]], show: Callable[[Answer], Non
     return 0
 
 
-async def _connected(ask: Callable[[Client], Awaitable[Answer]]) -> Answer:
+async def connect() -> Client:
+    """Connect where the TEMPORAL_* variables say. Raises Trouble."""
     address = _address()
-    where = address["target_host"]
     try:
         async with asyncio.timeout(CONNECT_LIMIT):
-            client = await Client.connect(**address, data_converter=pydantic_data_converter)
+            return await Client.connect(**address, data_converter=pydantic_data_converter)
     except (RPCError, RuntimeError, OSError) as error:
         why = _quoted(str(error)) or f"no answer within {CONNECT_LIMIT} s"
-        raise Trouble(f"cannot reach Temporal at {where}: {why}") from error
+        raise Trouble(f"cannot reach Temporal at {address['target_host']}: {why}") from error
+
+
+async def _connected(ask: Callable[[Client], Awaitable[Answer]]) -> Answer:
+    client = await connect()
     try:
         return await ask(client)
     except RPCError as error:
+        where = client.service_client.config.target_host
         raise Trouble(_told(error, where, client.namespace)) from error
 
 

@@ -5,6 +5,7 @@ orchestrator, and an installation without the `demo` extra has no simulator to i
 """
 
 import json
+import os
 import sys
 from importlib.metadata import version as installed
 from pathlib import Path
@@ -16,7 +17,7 @@ from rich.table import Table
 
 from runs_fleet import labels
 from runs_fleet.labels import OPTIONS, Refusal, Request
-from runs_fleet.models import Market, RunnerSpec, Span
+from runs_fleet.models import Market, Mode, RunnerSpec, Span
 
 NOT_OURS = 2
 DEFAULT = "the operator's default"
@@ -194,6 +195,22 @@ def sweep(
     from worker.broom import main as run
 
     raise typer.Exit(run(dry_run=dry_run, as_json=as_json))
+
+
+@app.command()
+def doctor(
+    mode: Annotated[
+        Mode | None, typer.Option(help="Instead of RUNS_FLEET_MODE's, this mode's worker.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Look at all that a worker needs, as its variables have it, and say what to mend.
+
+    Exit status: 0 all is well, 1 there are warnings, 2 something will not work.
+    """
+    from cli.doctor import main as run
+
+    raise typer.Exit(run(os.environ, mode=mode, as_json=as_json))
 
 
 @app.command()

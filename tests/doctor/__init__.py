@@ -1,0 +1,1 @@
+"""`runs-fleet doctor`, beside a world that is well, and beside one that is not."""
