@@ -205,7 +205,7 @@ def _needless(ledger: Ledger, runner: Runner) -> str:
 
 
 def _failed(ledger: Ledger, runner: Runner, now: datetime) -> str:
-    return runner.lost if runner.reclaimed else _stuck(ledger, runner, now)
+    return runner.lost if runner.lost_early else _stuck(ledger, runner, now)
 
 
 def _wasted(ledger: Ledger, runner: Runner, now: datetime) -> str:
@@ -240,7 +240,9 @@ def _stuck(ledger: Ledger, runner: Runner, now: datetime) -> str:
 
 def _late(runner: Runner) -> str:
     """Name what kept a machine from being ready: without an identity it had no chance."""
-    return NOT_REGISTERED if runner.registering and runner.runner_id is None else "boot_timeout"
+    if runner.registering and runner.runner_id is None:
+        return NOT_REGISTERED
+    return runner.stalled or "boot_timeout"
 
 
 def _with_another(ledger: Ledger, told: datetime) -> bool:

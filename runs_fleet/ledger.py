@@ -57,8 +57,9 @@ class Runner:
     """One runner: ordered, made, registered, perhaps taken, and at last gone.
 
     `ended` is what its agent said of its end (`cut_short`: because its machine was going), `lost`
-    what the cloud said of its machine, `cause` why this lifecycle let go of it; `look_at` is when
-    to try its removal again. `doubtful` means that an order went out and no answer came: a machine
+    what the cloud said of its machine (`taken`: though it had not come to its end), `stalled` what
+    the machine waits for, `cause` why this lifecycle let go of it; `look_at` is when to try its
+    removal again. `doubtful` means that an order went out and no answer came: a machine
     may exist, or show late; `unseen` counts removals that found none. `reminted` means that an
     answer to its mint may have got lost, so that it may have been made twice.
     """
@@ -84,6 +85,9 @@ class Runner:
     cut_short: bool = False
     lost: str = ""
     lost_at: datetime | None = None
+    taken: bool = True
+    stalled: str = ""
+    stalled_at: datetime | None = None
     cause: str = ""
     cause_at: datetime | None = None
     detail: str = ""
@@ -95,9 +99,14 @@ class Runner:
     gone_at: datetime | None = None
 
     @property
-    def reclaimed(self) -> bool:
-        """Whether the cloud took its machine before its agent had come to an end of its own."""
+    def lost_early(self) -> bool:
+        """Whether its machine went before its agent had come to an end of its own."""
         return bool(self.lost) and (not self.ended or self.cut_short)
+
+    @property
+    def reclaimed(self) -> bool:
+        """Whether it was the cloud that took its machine so early."""
+        return self.lost_early and self.taken
 
     @property
     def running(self) -> bool:
@@ -127,20 +136,26 @@ class Runner:
 
     def fold_machine(self, event: MachineEvent, now: datetime) -> None:
         """Take one event of the cloud in, by the cloud's clock where that is not ahead of ours."""
-        notice = event.kind == "interruption"
-        self._lose(INTERRUPTED if notice else event.cause or "gone", min(event.at, now))
+        self.detail = event.detail or self.detail
+        if event.kind == "stalled":
+            self.stalled, self.stalled_at = event.cause, min(event.at, now)
+            return
+        how = INTERRUPTED if event.kind == "interruption" else event.cause or "gone"
+        self._lose(how, min(event.at, now), taken=event.taken)
 
-    def _lose(self, how: str, at: datetime) -> None:
+    def _lose(self, how: str, at: datetime, *, taken: bool = True) -> None:
         """Note a loss; the end of a machine that we or its agent brought about is none.
 
-        A code of the provider (`Server.SpotInstanceTermination`) says more than what came before.
+        A code of the provider (`Server.SpotInstanceTermination`, `Evicted`) says more than a word
+        of ours that came before.
         """
         let_go = bool(self.cause) and (not self.running or self.cause == MAX_RUNTIME)
         if self.ended or let_go or self.gone_at is not None:
             return
         if not self.lost:
             self.look_anew()
-        self.lost = how if not self.lost or "." in how else self.lost
+        if not self.lost or (self.lost.islower() and not how.islower()):
+            self.lost, self.taken = how, taken
         self.lost_at = min(self.lost_at or at, at)
 
     def fold_job(self, event: JobEvent, now: datetime) -> None:

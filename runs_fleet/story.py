@@ -97,6 +97,7 @@ def _told(runner: Runner) -> list[str]:
         ("agent: a job has started", runner.started_at),
         (f"GitHub: it has job {runner.serving}", runner.serving_since),
         (f"agent: ended, {_quoted(runner.ended)}", runner.ended_at),
+        (f"machine waits: {_quoted(runner.stalled)}", runner.stalled_at),
         (f"machine lost: {_quoted(runner.lost)}", runner.lost_at),
         (f"let go of: {glossary.cause(runner.cause)}", runner.cause_at),
         ("kept, because GitHub says that it works", runner.busy_at),

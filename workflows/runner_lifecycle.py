@@ -131,7 +131,8 @@ class RunnerLifecycle:
     def _tell_losses(self) -> None:
         """Tell whoever watches the market of spot machines that were taken away, once of each."""
         for runner in self._ledger.runners:
-            loss = market.loss(runner)
+            # Only EC2 has markets that somebody watches.
+            loss = market.loss(runner) if self._ledger.request.mode == "ec2" else None
             if loss is not None and runner.attempt not in self._losses:
                 self._losses[runner.attempt] = asyncio.create_task(self._tell_loss(loss))
 
