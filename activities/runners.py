@@ -1,6 +1,7 @@
 """Makes a runner's machine, registers the runner, and takes both away."""
 
 from contextlib import suppress
+from typing import Self
 
 from temporalio import activity
 
@@ -17,7 +18,7 @@ from runs_fleet.models import (
     ReleaseResult,
     RunnerLookup,
 )
-from runs_fleet.ports import ConfigStore, GitHub, JitRunner, Provider, RunnerConfig
+from runs_fleet.ports import ConfigStore, GitHub, JitRunner, Provider, RunnerConfig, Telemetry
 
 
 class RunnerActivities:
@@ -38,6 +39,12 @@ class RunnerActivities:
     ) -> None:
         self._provider, self._configs, self._github = provider, configs, github
         self._report_secret, self._reports_address = report_secret, reports_address
+        self._telemetry: Telemetry | None = None
+
+    def telling(self, telemetry: Telemetry) -> Self:
+        """Have what is known of released runners written down."""
+        self._telemetry = telemetry
+        return self
 
     @activity.defn
     def create_machine(self, order: MachineOrder) -> Machine:
@@ -65,13 +72,17 @@ class RunnerActivities:
     def release_runner(self, request: ReleaseRequest) -> ReleaseResult:
         """Remove the registration, and only when nobody can give it a job, the machine."""
         with verdicts():
-            if request.force:
-                return self._forced(request)
-            try:
-                self._unregister(request)
-            except RunnerBusy:
-                return ReleaseResult(busy=True)
-            return self._removed(request)
+            result = self._forced(request) if request.force else self._guarded(request)
+        if self._telemetry and request.telemetry and not result.busy:
+            self._telemetry.runner_released(request.telemetry)
+        return result
+
+    def _guarded(self, request: ReleaseRequest) -> ReleaseResult:
+        try:
+            self._unregister(request)
+        except RunnerBusy:
+            return ReleaseResult(busy=True)
+        return self._removed(request)
 
     def _forced(self, request: ReleaseRequest) -> ReleaseResult:
         """Take the machine first: it must not wait for GitHub, which ends busy ones."""

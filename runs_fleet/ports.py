@@ -14,6 +14,7 @@ from runs_fleet.models import (
     MachineOrder,
     MachineStatus,
     Registration,
+    RunnerFacts,
     Scope,
 )
 from runs_fleet.notices import Notice, Way
@@ -170,6 +171,17 @@ class BatchOutbox(Protocol):
 
     def send_batch(self, letters: Sequence[Letter]) -> list[Letter]:
         """Send up to ten messages at once; returns those that the queue did not take."""
+        ...
+
+
+class Telemetry(Protocol):
+    """Where dashboards and other programs follow the fleet."""
+
+    def runner_released(self, facts: RunnerFacts) -> None:
+        """Write down how a runner went; twice if in doubt.
+
+        Raises nothing and takes a second at the most: what cannot be written is logged and lost.
+        """
         ...
 
 

@@ -13,7 +13,8 @@ class Proxy:
     """Passes bytes between callers and a server; leaving the context ends it.
 
     `cut` breaks every connection, a shut `open` refuses new ones, `lose_answers` breaks that many
-    connections when the server answers on them: what was asked has had its effect.
+    connections when the server answers on them: what was asked has had its effect. While `flows`
+    is not set, nothing that is asked gets there.
     """
 
     def __init__(self, port: int) -> None:
@@ -21,6 +22,8 @@ class Proxy:
         self._socket = socket.create_server(("127.0.0.1", 0))
         self.port = int(self._socket.getsockname()[1])
         self.open, self.lose_answers = True, 0
+        self.flows = threading.Event()
+        self.flows.set()
         self._ends = set[socket.socket]()
         self._lock = threading.Lock()
         self._threads = [threading.Thread(target=self._accept, daemon=True)]
@@ -46,6 +49,7 @@ class Proxy:
         trace: TracebackType | None,
     ) -> None:
         self.open = False
+        self.flows.set()
         # A thread that waits in accept is not woken by a close.
         _break(self._socket)
         self._threads[0].join()
@@ -80,6 +84,7 @@ class Proxy:
     def _pump(self, source: socket.socket, sink: socket.socket, answers: bool) -> None:
         with contextlib.suppress(OSError):
             while (data := source.recv(CHUNK)) and not (answers and self._lost()):
+                self.flows.wait()
                 sink.sendall(data)
         _break(source)
         _break(sink)

@@ -1,7 +1,9 @@
 """Who may do what at Valkey, asked of the servers themselves."""
 
 import hashlib
+import re
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
@@ -128,6 +130,11 @@ def test_the_fleet_may_do_what_its_queues_need(fleet: redis.Redis) -> None:
 def test_the_fleet_has_no_business_elsewhere(fleet: redis.Redis) -> None:
     with pytest.raises(NoPermissionError):
         fleet.set("somebody:else", "x")
+
+
+def test_the_page_shows_these_users() -> None:
+    lines = [re.sub("#[0-9a-f]{64}", "#<sha256>", line) for line in USERS]
+    assert "\n".join(lines) in (Path(__file__).parents[2] / "docs" / "valkey.md").read_text()
 
 
 def test_no_password_stands_in_the_file() -> None:
