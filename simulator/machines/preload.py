@@ -3,8 +3,8 @@
 import functools
 import importlib
 import logging
+import sys
 from collections.abc import Iterable
-from contextlib import suppress
 
 SERVICES = ("ec2", "sqs", "ssm")
 log = logging.getLogger(__name__)
@@ -17,7 +17,7 @@ def load(modules: Iterable[str]) -> None:
             importlib.import_module(name)
         except ImportError:
             log.warning("not preloaded", extra={"module_name": name})
-    with suppress(ImportError):
+    if "boto3" in sys.modules:
         _warm_botocore()
 
 

@@ -2,7 +2,7 @@
 
 A directory of tests takes them over in its conftest.py:
 
-    from tests.kube.cluster import control_plane, namespace, pytest_collection_modifyitems
+    from tests.kube.cluster import control_plane, namespace, nodes, pytest_collection_modifyitems
 
 `RUNS_FLEET_TEST_KUBECONFIG` names another cluster to run the tests on.
 """
@@ -17,6 +17,8 @@ import pytest
 
 from simulator.kube import building, sharing
 from simulator.kube.cluster import Cluster
+from simulator.kube.nodes import Nodes
+from simulator.kube.plans import Agents
 
 OTHER = "RUNS_FLEET_TEST_KUBECONFIG"
 # The first run of all builds the control plane.
@@ -63,6 +65,19 @@ def privileged_namespace(control_plane: Cluster) -> Iterator[str]:
         yield name
 
 
+@pytest.fixture
+def nodes(control_plane: Cluster, namespace: str, tmp_path: Path) -> Iterator[Nodes]:
+    """Simulated nodes, for the pods of this test's namespace only; they run real processes.
+
+    Nothing is imported before the forks: agents start slowly, and the nodes fast.
+    """
+    if os.environ.get(OTHER):
+        pytest.skip(f"{OTHER} is a cluster with nodes of its own")
+    agents, home = Agents(preload=()), tmp_path / "nodes"
+    with Nodes(control_plane.kubeconfig, home, namespace=namespace, agents=agents) as running:
+        yield running
+
+
 def built_or_skipped(request: pytest.FixtureRequest) -> None:
     """Make sure that there is a binary, or skip; on CI its absence is a failure."""
     capture = request.config.pluginmanager.getplugin("capturemanager")
@@ -81,5 +96,7 @@ def namespaced(cluster: Cluster, *, security: str = "restricted") -> Iterator[st
     """Give a namespace, under a name that nobody else has, for the time of a `with`."""
     name = f"test-{uuid.uuid4().hex[:12]}"
     cluster.create_namespace(name, security=security)
-    yield name
-    cluster.delete_namespace(name)
+    try:
+        yield name
+    finally:
+        cluster.delete_namespace(name)

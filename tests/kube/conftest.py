@@ -3,8 +3,15 @@
 from tests.kube.cluster import (
     control_plane,
     namespace,
+    nodes,
     privileged_namespace,
     pytest_collection_modifyitems,
 )
 
-__all__ = ["control_plane", "namespace", "privileged_namespace", "pytest_collection_modifyitems"]
+__all__ = [
+    "control_plane",
+    "namespace",
+    "nodes",
+    "privileged_namespace",
+    "pytest_collection_modifyitems",
+]
