@@ -1,5 +1,6 @@
 """The fixtures of tests that need Kubernetes."""
 
+from tests.k8s.place import api, cluster, configs, owners, provider, site
 from tests.kube.cluster import (
     control_plane,
     namespace,
@@ -7,4 +8,15 @@ from tests.kube.cluster import (
     pytest_collection_modifyitems,
 )
 
-__all__ = ["control_plane", "namespace", "privileged_namespace", "pytest_collection_modifyitems"]
+__all__ = [
+    "api",
+    "cluster",
+    "configs",
+    "control_plane",
+    "namespace",
+    "owners",
+    "privileged_namespace",
+    "provider",
+    "pytest_collection_modifyitems",
+    "site",
+]

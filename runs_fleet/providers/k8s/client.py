@@ -6,6 +6,7 @@ from typing import Any
 import kubernetes.config
 from kubernetes.client import ApiClient, Configuration
 from kubernetes.config import ConfigException
+from yaml import YAMLError
 
 from runs_fleet.errors import Refused
 
@@ -24,7 +25,7 @@ def connect(kubeconfig: Path | None = None, *, pool: int = 64) -> ApiClient:
             loaders.load_incluster_config(client_configuration=configuration)
         else:
             loaders.load_kube_config(str(kubeconfig), client_configuration=configuration)
-    except (ConfigException, OSError, ValueError) as error:
+    except (ConfigException, YAMLError, OSError, ValueError) as error:
         where = kubeconfig or "the service account of this pod"
         raise Refused(f"no way to the cluster by {where}: {error}") from error
     configuration.connection_pool_maxsize = pool

@@ -1,0 +1,273 @@
+"""What the Kubernetes provider does, against a real API server and its controllers."""
+
+from dataclasses import replace
+
+import pytest
+from kubernetes.client import ApiClient
+
+from runs_fleet.errors import NoCapacity, Refused, Unavailable
+from runs_fleet.models import Machine, Market
+from runs_fleet.ports import RunnerConfig
+from runs_fleet.providers.k8s import manifests
+from runs_fleet.providers.k8s.client import connect
+from runs_fleet.providers.k8s.cluster import (
+    CONFIG_MAPS,
+    JOBS,
+    NETWORK_POLICIES,
+    PODS,
+    SECRETS,
+    VOLUME_CLAIMS,
+    Cluster,
+    Kind,
+)
+from runs_fleet.providers.k8s.configs import K8sConfigStore
+from runs_fleet.providers.k8s.owners import Owners
+from runs_fleet.providers.k8s.provider import K8sProvider
+from runs_fleet.providers.k8s.rest import Json, Rest
+from runs_fleet.providers.k8s.site import Site, Storage
+from simulator.kube.cluster import Cluster as ControlPlane
+from tests.k8s.orders import ON_DEMAND, order
+from tests.simulator.waiting import until
+
+PATIENCE = 45.0
+EVICTED = {"phase": "Failed", "reason": "Evicted", "message": "The node was low on memory."}
+ALL = (JOBS, PODS, CONFIG_MAPS, SECRETS, NETWORK_POLICIES, VOLUME_CLAIMS)
+
+
+def names(cluster: Cluster, kind: Kind) -> list[str]:
+    found = cluster.labelled(kind, "runs-fleet.io/fleet=default")
+    return [each["metadata"]["name"] for each in found]
+
+
+def pod_of(cluster: Cluster, runner: str) -> Json:
+    """Wait for the controller to make the Job's pod."""
+    selector = f"runs-fleet.io/runner={runner}"
+    until(lambda: cluster.labelled(PODS, selector), within=PATIENCE)
+    return cluster.labelled(PODS, selector)[0]
+
+
+def say(control_plane: ControlPlane, pod: Json, status: Json) -> None:
+    """Say of a pod what its kubelet would."""
+    metadata = pod["metadata"]
+    path = f"/api/v1/namespaces/{metadata['namespace']}/pods/{metadata['name']}/status"
+    control_plane.api.patch(path, {"status": status})
+
+
+def assign(control_plane: ControlPlane, pod: Json) -> None:
+    """Put a pod on a node that nobody keeps, so that its deletion waits for a kubelet."""
+    metadata = pod["metadata"]
+    path = f"/api/v1/namespaces/{metadata['namespace']}/pods/{metadata['name']}/binding"
+    target = {"apiVersion": "v1", "kind": "Node", "name": "no-such-node"}
+    binding = {"apiVersion": "v1", "kind": "Binding", "metadata": {"name": metadata["name"]}}
+    control_plane.api.post(path, {**binding, "target": target})
+
+
+def test_an_order_becomes_a_job_that_says_whose_it_is(
+    provider: K8sProvider, cluster: Cluster
+) -> None:
+    asked = order(rung=ON_DEMAND, cpu={"least": 4, "most": 8})
+    made = provider.create(asked)
+    job = cluster.read(JOBS, asked.runner)
+    assert made == Machine(
+        machine_id=asked.runner, machine_type="4cpu-8gib", market=Market.ON_DEMAND
+    )
+    assert job["metadata"]["labels"]["runs-fleet.io/job-id"] == str(asked.job_id)
+    assert cluster.read(CONFIG_MAPS, asked.runner)["data"]["runner"] == asked.runner
+
+
+def test_the_controller_makes_the_pod_and_the_pod_waits_for_its_secret(
+    provider: K8sProvider, configs: K8sConfigStore, cluster: Cluster
+) -> None:
+    asked = order()
+    provider.create(asked)
+    until(lambda: names(cluster, PODS), within=PATIENCE)
+    [pod] = cluster.labelled(PODS, f"runs-fleet.io/runner={asked.runner}")
+    [secret] = [each for each in pod["spec"]["volumes"] if each["name"] == "secrets"]
+    assert secret["secret"]["secretName"] == asked.runner
+    assert not secret["secret"].get("optional")
+    assert configs.fetch(asked.runner) is None
+
+
+def test_one_delete_removes_everything(
+    provider: K8sProvider, configs: K8sConfigStore, cluster: Cluster, site: Site
+) -> None:
+    roomy = replace(site, storage=Storage(volume_above=0))
+    asked = order(disk=10, private=True)
+    K8sProvider(cluster, roomy).create(asked)
+    configs.store(asked.runner, RunnerConfig(asked.runner, "j", "k", "redis://v", 1.0, 2.0))
+    until(lambda: names(cluster, PODS), within=PATIENCE)
+    assert all(names(cluster, kind) for kind in ALL)
+    assert provider.terminate(asked.runner, asked.runner)
+    until(lambda: not any(names(cluster, kind) for kind in ALL), within=PATIENCE)
+
+
+def test_the_same_order_again_is_the_same_machine(provider: K8sProvider, cluster: Cluster) -> None:
+    asked = order()
+    first = provider.create(asked)
+    uid = cluster.read(JOBS, asked.runner)["metadata"]["uid"]
+    assert provider.create(asked) == first
+    assert cluster.read(JOBS, asked.runner)["metadata"]["uid"] == uid
+
+
+def test_a_later_order_of_the_attempt_takes_over_what_an_earlier_one_made(
+    provider: K8sProvider,
+) -> None:
+    asked = order()
+    first = provider.create(asked)
+    later = asked.model_copy(update={"token": f"{asked.runner}-2", "rung": ON_DEMAND})
+    assert provider.create(later) == first
+
+
+def test_a_create_that_broke_off_is_completed(
+    provider: K8sProvider, cluster: Cluster, site: Site
+) -> None:
+    asked = order(private=True)
+    cluster.create(manifests.job(asked, site))
+    provider.create(asked)
+    assert names(cluster, CONFIG_MAPS) == [asked.runner]
+    assert names(cluster, NETWORK_POLICIES) == [asked.runner]
+
+
+def test_what_an_earlier_job_left_behind_is_waited_for(
+    provider: K8sProvider, cluster: Cluster, site: Site
+) -> None:
+    asked = order()
+    other = cluster.create(manifests.job(order(), site))
+    leftover = manifests.config_map(asked, site, owner=other["metadata"]["uid"])
+    leftover["metadata"]["ownerReferences"][0]["name"] = other["metadata"]["name"]
+    cluster.create(leftover)
+    with pytest.raises(Unavailable, match="an earlier Job's"):
+        provider.create(asked)
+
+
+def test_another_fleets_job_is_not_taken_over(
+    provider: K8sProvider, cluster: Cluster, site: Site
+) -> None:
+    asked = order()
+    K8sProvider(cluster, replace(site, fleet="other")).create(asked)
+    with pytest.raises(Refused, match="not of fleet default"):
+        provider.create(asked)
+
+
+def test_a_job_that_has_ended_is_no_machine_and_makes_room_for_the_next_try(
+    provider: K8sProvider, cluster: Cluster, control_plane: ControlPlane
+) -> None:
+    asked = order()
+    provider.create(asked)
+    say(control_plane, pod_of(cluster, asked.runner), EVICTED)
+    until(lambda: provider.describe([asked.runner])[0].state == "gone", within=PATIENCE)
+    with pytest.raises(NoCapacity, match="has ended already"):
+        provider.create(asked)
+    until(lambda: provider.find(asked.runner) == [], within=PATIENCE)
+    assert provider.create(asked).machine_id == asked.runner
+
+
+def test_a_pod_says_how_its_machine_is(
+    provider: K8sProvider, cluster: Cluster, control_plane: ControlPlane
+) -> None:
+    asked = order()
+    provider.create(asked)
+    pod = pod_of(cluster, asked.runner)
+    say(control_plane, pod, {"phase": "Running"})
+    assert [each.state for each in provider.find(asked.runner)] == ["running"]
+    say(control_plane, pod, EVICTED)
+    [found] = provider.find(asked.runner)
+    assert (found.state, found.cause, found.taken) == ("gone", "Evicted", True)
+
+
+def test_a_pod_outlives_its_job_while_it_stops(
+    provider: K8sProvider, cluster: Cluster, control_plane: ControlPlane
+) -> None:
+    asked = order()
+    provider.create(asked)
+    pod = pod_of(cluster, asked.runner)
+    say(control_plane, pod, {"phase": "Running"})
+    assign(control_plane, pod)
+    assert provider.terminate(asked.runner)
+    assert [each.state for each in provider.find(asked.runner)] == ["stopping"]
+
+
+class Counting(Rest):
+    """Notes what it is asked for."""
+
+    def __init__(self, client: ApiClient) -> None:
+        super().__init__(client)
+        self.asked: list[str] = []
+
+    def get(self, path: str, **query: str) -> Json:
+        self.asked.append("get")
+        return super().get(path, **query)
+
+    def post(self, path: str, body: Json, *, quote: bool = True) -> Json:
+        self.asked.append("post")
+        return super().post(path, body, quote=quote)
+
+    def delete(self, path: str, body: Json | None = None) -> Json:
+        self.asked.append("delete")
+        return super().delete(path, body)
+
+
+def test_a_normal_job_costs_four_calls(api: ApiClient, site: Site) -> None:
+    rest, asked = Counting(api), order()
+    cluster = Cluster(rest, site.namespace)
+    provider = K8sProvider(cluster, site, owners=(owners := Owners(cluster)))
+    machine_id = provider.create(asked).machine_id
+    config = RunnerConfig(asked.runner, "j", "k", "redis://v", 1.0, 2.0)
+    K8sConfigStore(cluster, owners=owners).store(machine_id, config)
+    provider.terminate(asked.runner, machine_id)
+    assert rest.asked == ["post", "post", "post", "delete"]
+
+
+def test_a_quota_that_is_used_up_is_no_capacity(
+    provider: K8sProvider, api: ApiClient, namespace: str
+) -> None:
+    path = f"/api/v1/namespaces/{namespace}/resourcequotas"
+    quota = {"kind": "ResourceQuota", "apiVersion": "v1", "metadata": {"name": "none"}}
+    Rest(api).post(path, {**quota, "spec": {"hard": {"count/jobs.batch": "0"}}})
+    until(lambda: Rest(api).get(f"{path}/none").get("status", {}).get("used"), within=PATIENCE)
+    with pytest.raises(NoCapacity, match="exceeded quota"):
+        provider.create(order())
+
+
+def test_without_the_right_it_is_said_what_is_missing(
+    control_plane: ControlPlane, site: Site, namespace: str
+) -> None:
+    kubeconfig = control_plane.kubeconfig_for("default", namespace=namespace)
+    with connect(kubeconfig, pool=1) as client:
+        nobody = K8sProvider(Cluster(Rest(client), namespace), site)
+        with pytest.raises(Refused, match='cannot create resource "jobs"') as caught:
+            nobody.create(order())
+    assert caught.value.forbidden
+
+
+def test_what_cannot_be_is_refused_in_the_servers_words(cluster: Cluster, site: Site) -> None:
+    broken = replace(site, template={"spec": {"containers": [{"name": "Not A Name"}]}})
+    with pytest.raises(Refused, match="Invalid value"):
+        K8sProvider(cluster, broken).create(order())
+
+
+def test_a_namespace_that_is_not_there_is_refused(api: ApiClient, site: Site) -> None:
+    nowhere = Cluster(Rest(api), "no-such-namespace")
+    with pytest.raises(Refused, match="namespace 'no-such-namespace' is not there"):
+        K8sProvider(nowhere, replace(site, namespace="no-such-namespace")).create(order())
+
+
+def test_warming_up_makes_nothing(provider: K8sProvider, cluster: Cluster) -> None:
+    provider.warm_up()
+    assert names(cluster, JOBS) == []
+
+
+def test_warming_up_finds_what_the_operator_misspelt(cluster: Cluster, site: Site) -> None:
+    misspelt = replace(site, template={"spec": {"dnsPolcy": "Default"}})
+    with pytest.raises(Refused, match="unknown field"):
+        K8sProvider(cluster, misspelt).warm_up()
+
+
+def test_a_machine_that_is_pending_is_found_and_described(
+    provider: K8sProvider, cluster: Cluster
+) -> None:
+    asked = order()
+    provider.create(asked)
+    [found] = provider.find(asked.runner)
+    assert (found.machine_id, found.runner, found.state) == (asked.runner, asked.runner, "pending")
+    assert provider.describe([asked.runner, "runs-fleet-1-1"]) == [found]
