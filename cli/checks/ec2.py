@@ -47,8 +47,8 @@ def opened(_stack: ExitStack, *, settings: Ec2Settings, region: str | None) -> O
     cure = "set AWS_DEFAULT_REGION, and give a role, AWS_PROFILE or AWS_ACCESS_KEY_ID"
     try:
         session = boto3.Session(region_name=region)
-        who = _sts(session).get_caller_identity()
         aws = clients(session, pool=THREADS)
+        who = _sts(session).get_caller_identity()
     except (ClientError, BotoCoreError) as error:
         code = "no region" if isinstance(error, NoRegionError) else code_of(error)
         return Opened({OPENS[0]: failed(f"{code}: {error}", cure)})
@@ -179,9 +179,9 @@ def _should_not(data: Mapping[str, Any]) -> list[str]:
 
 
 def _subnets(site: Site) -> Sequence[SubnetTypeDef]:
-    wanted = [*site.settings.subnets, *site.settings.private_subnets]
+    wanted = dict.fromkeys((*site.settings.subnets, *site.settings.private_subnets))
     with translated("subnets"):
-        return site.aws.ec2.describe_subnets(SubnetIds=wanted)["Subnets"]
+        return site.aws.ec2.describe_subnets(SubnetIds=list(wanted))["Subnets"]
 
 
 def _sold(site: Site) -> Mapping[str, set[str]]:

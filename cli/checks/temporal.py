@@ -184,10 +184,11 @@ async def sweep_schedule(site: Site) -> Verdict:
         if error.status is not RPCStatusCode.NOT_FOUND:
             raise
         return warning(f"no schedule {name!r} yet: workers create it", START_WORKER)
-    return _judged(found, name, every)
+    return judged(found, name, every=every)
 
 
-def _judged(found: ScheduleDescription, name: str, every: timedelta) -> Verdict:
+def judged(found: ScheduleDescription, name: str, *, every: timedelta) -> Verdict:
+    """Judge a schedule by whether it runs, and has run."""
     if found.schedule.state.paused:
         return warning(
             f"{name!r} is paused: {found.schedule.state.note}",

@@ -105,6 +105,13 @@ def error_answer(error: AwsError, *, service: str) -> Answer:
             f"</Error></Errors><RequestID>{uuid.uuid4()}</RequestID></Response>"
         )
         return Answer(error.status, body.encode(), [("Content-Type", "text/xml;charset=UTF-8")])
+    if service == "sts":
+        body = (
+            "<ErrorResponse><Error><Type>Sender</Type>"
+            f"<Code>{escape(error.code)}</Code><Message>{escape(error.message)}</Message>"
+            f"</Error><RequestId>{uuid.uuid4()}</RequestId></ErrorResponse>"
+        )
+        return Answer(error.status, body.encode(), [("Content-Type", "text/xml")])
     spelled = json_answer({"__type": error.code, "message": error.message}, status=error.status)
     old = OLD_NAMES.get(error.code, error.code)
     spelled.headers.append(("x-amzn-query-error", f"{old};Sender"))

@@ -3,7 +3,7 @@
 import asyncio
 import itertools
 import json
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from typing import NamedTuple
 
 import boto3
@@ -49,7 +49,8 @@ class Told(NamedTuple):
     found: dict[str, dict[str, str]]
 
 
-Doctor = Callable[[Environ], Awaitable[Told]]
+# A variable that is None is not set.
+Doctor = Callable[[Mapping[str, str | None]], Awaitable[Told]]
 
 
 async def found(look: Look, site: object) -> Finding:  # type: ignore[type-arg]
@@ -63,12 +64,12 @@ async def found(look: Look, site: object) -> Finding:  # type: ignore[type-arg]
 def doctor() -> Doctor:
     """Run the command with these variables, beside the test, whose worker goes on."""
 
-    def invoke(environ: Environ) -> Told:
+    def invoke(environ: Mapping[str, str | None]) -> Told:
         ended = CliRunner().invoke(app, ["doctor", "--json"], env=environ, catch_exceptions=False)
         findings = json.loads(ended.stdout)
         return Told(ended.exit_code, ended.output, {each["check"]: each for each in findings})
 
-    async def run(environ: Environ) -> Told:
+    async def run(environ: Mapping[str, str | None]) -> Told:
         return await asyncio.to_thread(invoke, environ)
 
     return run

@@ -131,9 +131,9 @@ class Grounds:
         )
 
     def _load_subnets(self) -> Mapping[str, str]:
-        wanted = [*self._site.subnets, *self._site.private_subnets]
+        wanted = dict.fromkeys((*self._site.subnets, *self._site.private_subnets))
         with translated("subnets"):
-            found = self._ec2.describe_subnets(SubnetIds=wanted)["Subnets"]
+            found = self._ec2.describe_subnets(SubnetIds=list(wanted))["Subnets"]
         return {each["SubnetId"]: each["AvailabilityZone"] for each in found}
 
     def _load_root(self, image_id: str) -> RootVolume:
