@@ -1,5 +1,6 @@
 """Ports kept in memory, with levers: what a lifecycle needs of the world, made to misbehave."""
 
+import itertools
 import threading
 from collections import deque
 from collections.abc import Sequence
@@ -27,6 +28,8 @@ class MemoryProvider:
         self.orders: list[MachineOrder] = []
         self.made: dict[str, Machine] = {}
         self.owners: dict[str, str] = {}
+        # Creates run side by side: a count of what is there may be read twice.
+        self._numbers = itertools.count()
         self.gone: list[str] = []
         self.full: set[Market] = set()
         self.errors: deque[FleetError] = deque()
@@ -52,7 +55,7 @@ class MemoryProvider:
 
     def _machine(self, order: MachineOrder) -> Machine:
         if order.token not in self.made:
-            machine_id = f"i-{len(self.made):04}"
+            machine_id = f"i-{next(self._numbers):04}"
             made = Machine(
                 machine_id=machine_id, machine_type="c7g.xlarge", market=order.rung.market
             )
@@ -61,7 +64,7 @@ class MemoryProvider:
         return self.made[order.token]
 
     def terminate(self, runner: str, machine_id: str | None = None) -> bool:
-        mine = [made for made, owner in self.owners.items() if owner == runner]
+        mine = [made for made, owner in list(self.owners.items()) if owner == runner]
         self.gone += [made for made in mine if made not in self.gone]
         return bool(mine)
 
@@ -70,12 +73,12 @@ class MemoryProvider:
             MachineStatus(
                 machine_id=made, state="gone" if made in self.gone else "running", runner=owner
             )
-            for made, owner in self.owners.items()
+            for made, owner in list(self.owners.items())
             if made in machine_ids
         ]
 
     def find(self, runner: str) -> list[MachineStatus]:
-        mine = [made for made, owner in self.owners.items() if owner == runner]
+        mine = [made for made, owner in list(self.owners.items()) if owner == runner]
         return [
             each.model_copy(update={"taken": each.machine_id in self.taken})
             for each in self.describe(mine)
@@ -84,7 +87,7 @@ class MemoryProvider:
     @property
     def alive(self) -> list[str]:
         """The machines that would still be paid for."""
-        return [made for made in self.owners if made not in self.gone]
+        return [made for made in list(self.owners) if made not in self.gone]
 
 
 class MemoryConfigs:
@@ -143,6 +146,7 @@ class MemoryGitHub:
     reruns: list[int] = field(default_factory=list)
 
     def __post_init__(self) -> None:
+        self._numbers = itertools.count(1)
         self.gate.set()
 
     def mint(self, scope: Scope, runner: str, labels: Sequence[str]) -> JitRunner:
@@ -152,18 +156,19 @@ class MemoryGitHub:
             raise self.mint_errors.popleft()
         if runner in self.runners:
             raise NameTaken(runner)
+        made = Registration(runner_id=next(self._numbers), runner=runner)
         self.minted.append(runner)
-        self.runners[runner] = Registration(runner_id=len(self.minted), runner=runner)
+        self.runners[runner] = made
         if self.lose_mint_answers:
             self.lose_mint_answers -= 1
             raise Unavailable("the answer was lost")
-        return JitRunner(len(self.minted), runner, "the-secret-jit-config")
+        return JitRunner(made.runner_id, runner, "the-secret-jit-config")
 
     def find_runner(self, scope: Scope, runner: str) -> Registration | None:
         return self.runners.get(runner)
 
     def delete_runner(self, scope: Scope, runner_id: int) -> None:
-        found = [name for name, made in self.runners.items() if made.runner_id == runner_id]
+        found = [name for name, made in list(self.runners.items()) if made.runner_id == runner_id]
         if self.busy.intersection(found):
             raise RunnerBusy(found[0])
         self.deleted.append(runner_id)
