@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Self
 
 from simulator.kube import building, pki
+from simulator.kube.api import Json
 from simulator.kube.cluster import Cluster, write_kubeconfig
 from simulator.ports import free_port
 from simulator.processes import die_with_parent, end
@@ -17,6 +18,17 @@ READY_WITHIN = 60.0
 LOOK_EVERY = 0.05
 TRIES = 3
 TAIL = 600
+
+# For claims that name no class; the controller manager itself provides the volumes.
+STORAGE: Json = {
+    "apiVersion": "storage.k8s.io/v1",
+    "kind": "StorageClass",
+    "metadata": {
+        "name": "simulated",
+        "annotations": {"storageclass.kubernetes.io/is-default-class": "true"},
+    },
+    "provisioner": "kubernetes.io/host-path",
+}
 
 
 class ControlPlaneFailed(RuntimeError):
@@ -100,8 +112,14 @@ class ControlPlane:
 
     def start_apiserver(self) -> None:
         """Start the API server again, where it was; what it stored is still there."""
-        self._launch_apiserver()
-        self._wait_ready()
+        for left in reversed(range(TRIES)):
+            self._launch_apiserver()
+            try:
+                return self._wait_ready()
+            except ControlPlaneFailed:
+                # While it was away, somebody's outgoing connection may have had its port.
+                if not left:
+                    raise
 
     def restart_apiserver(self) -> None:
         """Kill the API server, start it again, and wait until it is ready."""
@@ -128,6 +146,7 @@ class ControlPlane:
         self._wait_ready()
         self._launch_controllers()
         self._launch_scheduler()
+        self.cluster.api.post("/apis/storage.k8s.io/v1/storageclasses", STORAGE)
 
     def _write_access(self) -> None:
         token = secrets.token_hex(16)
@@ -208,6 +227,7 @@ class ControlPlane:
             "--kube-api-qps=500",
             "--kube-api-burst=1000",
             "--concurrent-job-syncs=20",
+            "--enable-hostpath-provisioner=true",
             f"--node-monitor-grace-period={self.options.node_grace:g}s",
         )
 

@@ -6,6 +6,9 @@ from pathlib import Path
 
 from simulator.kube.api import Json
 
+# The names by which a kubelet swaps all files of a volume at once.
+VERSION, CURRENT = "..version", "..data"
+
 Fetch = Callable[[str, str], Json]
 
 
@@ -24,11 +27,15 @@ def mount(pod: Json, folder: Path, fetch: Fetch) -> None:
     """Make a folder for each volume; `fetch` reads a Secret or ConfigMap of the namespace."""
     for volume in pod["spec"].get("volumes", ()):
         target = folder / volume["name"]
+        if claim := volume.get("persistentVolumeClaim"):
+            _link(target, to=folder.parents[1] / ".claims" / claim["claimName"])
+            continue
         target.mkdir(parents=True, exist_ok=True)
         try:
-            _fill(volume, target, pod, fetch)
+            _fill(volume, target / VERSION, pod, fetch)
         except Missing as missing:
             raise NotMounted(volume["name"], str(missing)) from missing
+        _publish(target)
 
 
 def mapped(path: str, container: Json, folder: Path) -> str:
@@ -62,6 +69,24 @@ def _fill(volume: Json, target: Path, pod: Json, fetch: Fetch) -> None:
         _write_fields(source.get("items", ()), target, pod)
     for source in volume.get("projected", {}).get("sources", ()):
         _fill(_as_volume(source), target, pod, fetch)
+
+
+def _publish(target: Path) -> None:
+    """Link what was written to where it belongs."""
+    written = target / VERSION
+    # A pod whose other volumes are late comes by here again.
+    if written.is_dir() and not (target / CURRENT).is_symlink():
+        (target / CURRENT).symlink_to(VERSION)
+        for entry in written.iterdir():
+            (target / entry.name).symlink_to(Path(CURRENT) / entry.name)
+
+
+def _link(target: Path, *, to: Path) -> None:
+    """Let all pods that mount one claim find the same folder."""
+    to.mkdir(parents=True, exist_ok=True)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    if not target.is_symlink():
+        target.symlink_to(to)
 
 
 def _as_volume(source: Json) -> Json:

@@ -1,6 +1,7 @@
 """Simulated nodes: pods run as processes, with their mounts, and end as on a real node."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -190,3 +191,22 @@ def test_the_end_of_the_nodes_is_the_end_of_their_processes(
         assert Path(f"/proc/{record.agent_pid}").exists()
     assert not Path(f"/proc/{record.agent_pid}").exists()
     assert nodes.pod("left").name == record.name
+
+
+def test_pods_find_what_others_left_in_their_claim(nodes: Nodes, jobs: Jobs) -> None:
+    claim = {
+        "apiVersion": "v1",
+        "kind": "PersistentVolumeClaim",
+        "metadata": {"name": "cache"},
+        "spec": {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "1Gi"}}},
+    }
+    jobs.api.post(f"/api/v1/namespaces/{jobs.namespace}/persistentvolumeclaims", claim)
+    mounted: dict[str, Any] = {
+        "env": [{"name": "CACHE", "value": "/cache/file"}],
+        "volumeMounts": [{"name": "cache", "mountPath": "/cache"}],
+    }
+    volumes = [{"name": "cache", "persistentVolumeClaim": {"claimName": "cache"}}]
+    jobs.start("writer", script("echo kept > $CACHE", **mounted), volumes=volumes)
+    jobs.phase("writer", "Succeeded")
+    jobs.start("reader", script("cat $CACHE", **mounted), volumes=volumes)
+    assert ended(nodes, "reader").log("main") == "kept\n"
