@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime
 
+from runs_fleet.placement import family
 from simulator.kube.api import Json
 from simulator.kube.cluster import WORLD
 from simulator.kube.plans import NodePlan
@@ -15,6 +16,7 @@ LEASE_SECONDS = 40
 def node(plan: NodePlan, name: str, *, world: str | None) -> Json:
     """Write a node that is ready."""
     market = "spot" if plan.spot else "on-demand"
+    kind = family(plan.instance_type.partition(".")[0])
     labels = {
         "kubernetes.io/arch": plan.arch,
         "kubernetes.io/os": "linux",
@@ -25,6 +27,8 @@ def node(plan: NodePlan, name: str, *, world: str | None) -> Json:
         "karpenter.sh/capacity-type": market,
         "karpenter.sh/nodepool": "simulated",
         "karpenter.k8s.aws/instance-family": plan.instance_type.partition(".")[0],
+        "karpenter.k8s.aws/instance-category": kind.series,
+        "karpenter.k8s.aws/instance-generation": str(kind.generation),
         **({WORLD: world} if world else {}),
         **plan.labels,
     }
