@@ -6,8 +6,9 @@ thread, and a Secret can be listed without being read.
 
 import json
 import threading
+import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 from urllib.parse import urlencode
 
@@ -27,6 +28,7 @@ METADATA = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
 CONNECT, READ = 5.0, 15.0
 OK, EXPIRED = 300, 410
 PAGE, MOST_PAGES = 500, 40
+CREDENTIALS_LAST = 10.0
 
 
 class Rest:
@@ -34,6 +36,7 @@ class Rest:
 
     def __init__(self, client: ApiClient) -> None:
         self._client = client
+        self._known: tuple[dict[str, str], float] = ({}, 0.0)
 
     def get(self, path: str, **query: str) -> Json:
         """Read an object, or a page of a list. Raises NotThere."""
@@ -119,9 +122,13 @@ class Rest:
         return answer
 
     def _credentials(self) -> dict[str, str]:
-        # Asked for each time: a pod's token is replaced every hour.
-        known = self._client.configuration.auth_settings()
-        return {each["key"]: each["value"] for each in known.values() if each["in"] == "header"}
+        # A pod's token is replaced every hour, and each asking may read a whole kubeconfig.
+        headers, until = self._known
+        if time.monotonic() >= until:
+            known = self._client.configuration.auth_settings().values()
+            headers = {each["key"]: each["value"] for each in known if each["in"] == "header"}
+            self._known = headers, time.monotonic() + CREDENTIALS_LAST
+        return headers
 
 
 class Changes:
@@ -148,7 +155,8 @@ class Changes:
     def end(self) -> None:
         """Have it end at once."""
         self._ended.set()
-        self._answer.shutdown()
+        with suppress(ValueError):  # It is over already.
+            self._answer.shutdown()
 
 
 def _change(line: bytes) -> tuple[str, Json]:

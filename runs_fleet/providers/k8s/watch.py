@@ -8,7 +8,7 @@ import threading
 import time
 import uuid
 from collections.abc import Callable, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 
 from kubernetes.client import ApiClient
@@ -25,6 +25,8 @@ FLEET_LABEL = "runs-fleet.io/fleet"
 LOOK = 0.5
 # One holds the Lease, three follow; those of the last term may not have ended yet.
 THREADS = 8
+# A server that is away may keep a thread for longer.
+CLOSED_WITHIN = 10.0
 RENEWALS = 3
 
 log = logging.getLogger(__name__)
@@ -118,7 +120,8 @@ class K8sWatch:
     def close(self) -> None:
         """End the threads, and let the next worker take over at once."""
         self._closed.set()
-        self._threads.shutdown(wait=True)
+        wait(self._running, CLOSED_WITHIN)
+        self._threads.shutdown(wait=False)
 
     def _lead(self) -> None:
         """Hold the Lease while possible; follow as long as it is held."""
