@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypedDict
 
 from runs_fleet.aws.errors import translated
 from runs_fleet.errors import Unavailable
@@ -24,13 +24,24 @@ WAIT = 10
 LONGEST_ID = 128
 
 
-class SqsInbox:
-    """Reads up to ten messages at a time; `wait` is the long poll in seconds, at most 20."""
+class _More(TypedDict, total=False):
+    VisibilityTimeout: int
 
-    def __init__(self, sqs: SQSClient, url: str, *, wait: int = WAIT) -> None:
+
+class SqsInbox:
+    """Reads up to ten messages at a time; `wait` is the long poll in seconds, at most 20.
+
+    `hidden` is for how many seconds nobody else sees what was read, if not as long as the queue
+    says: after that, another reader has what one that died had in hand.
+    """
+
+    def __init__(
+        self, sqs: SQSClient, url: str, *, wait: int = WAIT, hidden: int | None = None
+    ) -> None:
         self._sqs = sqs
         self._url = url
         self._wait = wait
+        self._more: _More = {} if hidden is None else {"VisibilityTimeout": hidden}
 
     def read(self) -> list[Message]:
         """Wait for messages. Raises NotThere while the queue does not exist."""
@@ -44,6 +55,7 @@ class SqsInbox:
                     "MessageGroupId",
                     "SentTimestamp",
                 ],
+                **self._more,
             )
         return [_message(each) for each in answer.get("Messages", [])]
 

@@ -181,3 +181,12 @@ def expect(script: Stubber, handles: list[str], *, failed: list[int]) -> None:
         "Failed": [{"Id": str(n), "SenderFault": False, "Code": "InternalError"} for n in failed],
     }
     script.add_response("delete_message_batch", answer, {"QueueUrl": URL, "Entries": entries})
+
+
+def test_what_a_reader_had_in_hand_when_it_died_soon_comes_to_another(
+    aws: Clients, outbox: SqsOutbox, url: str
+) -> None:
+    outbox.send("queued", group="job", key="queued")
+    assert [each.body for each in SqsInbox(aws.sqs, url, wait=0, hidden=1).read()] == ["queued"]
+    patient = SqsInbox(aws.sqs, url, wait=20)
+    assert [(each.body, each.receives) for each in patient.read()] == [("queued", 2)]
