@@ -117,7 +117,7 @@ def released(world: World, *, patience: float = 180) -> None:
 
 def left(world: World) -> Orphans | None:
     """Count what still exists, if anything does."""
-    found = orphans(world, world.github.books(deliveries=False), world.aws.machines())
+    found = orphans(world, world.github.books(deliveries=False))
     return found if found.total else None
 
 

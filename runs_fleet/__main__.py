@@ -38,6 +38,11 @@ market_app = typer.Typer()
 app.add_typer(market_app, name="market")
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")]
+WorldMode = Annotated[Mode, typer.Option("--mode", help="Where runners are: ec2 or k8s.")]
+Kubeconfig = Annotated[
+    Path | None,
+    typer.Option(exists=True, dir_okay=False, help="Use this cluster instead of a new one."),
+]
 JobId = Annotated[int, typer.Argument(min=1, help="The last number in the job's URL at GitHub.")]
 
 
@@ -218,19 +223,24 @@ def demo(
     jobs: Annotated[int, typer.Option(min=1, help="How many jobs to send.")] = 20,
     as_json: Json = False,
     keep: Annotated[bool, typer.Option("--keep", help="Leave the world running.")] = False,
+    mode: WorldMode = "ec2",
+    kubeconfig: Kubeconfig = None,
 ) -> None:
     """Show the whole fleet at work, in a world of its own on this machine."""
+    from simulator.demo import Asked
     from simulator.demo import main as run
 
-    raise typer.Exit(run(jobs=jobs, as_json=as_json, keep=keep))
+    asked = Asked(jobs, as_json=as_json, keep=keep, mode=mode, kubeconfig=kubeconfig)
+    raise typer.Exit(run(asked))
 
 
 @app.command()
-def dev() -> None:
+def dev(mode: WorldMode = "ec2", kubeconfig: Kubeconfig = None) -> None:
     """Start the world of the demo and wait for webhooks."""
+    from simulator.demo import Asked
     from simulator.demo import dev as run
 
-    raise typer.Exit(run())
+    raise typer.Exit(run(Asked(mode=mode, kubeconfig=kubeconfig)))
 
 
 def _as_dict(found: Request | Refusal | None) -> dict[str, object]:

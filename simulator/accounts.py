@@ -6,25 +6,28 @@ from collections.abc import Sequence
 
 from pydantic import BaseModel
 
-from simulator.aws.models import MachineRecord
+from simulator.clouds import CloudBooks
 from simulator.github.books import Books, JobRecord
 from simulator.world import World
-
-GONE = ("shutting-down", "terminated")
-RUNNER_TAG = "runs-fleet:runner"
 
 
 class Orphans(BaseModel):
     """What is left of runners that nobody needs."""
 
-    machines: int = 0
     registrations: int = 0
+    machines: int = 0
     parameters: int = 0
+    jobs: int = 0
+    pods: int = 0
+    config_maps: int = 0
+    secrets: int = 0
+    volume_claims: int = 0
+    network_policies: int = 0
 
     @property
     def total(self) -> int:
         """All of them."""
-        return self.machines + self.registrations + self.parameters
+        return sum(self.model_dump().values())
 
 
 class Accounts(BaseModel):
@@ -56,18 +59,18 @@ class Accounts(BaseModel):
 
 def settle(world: World, sent: Sequence[int], *, refused: set[int]) -> Accounts:
     """Read the books and count; `refused` are the jobs whose lifecycle ended in that state."""
-    books, machines = world.github.books(), world.aws.machines()
+    books, clouds = world.github.books(), [each.accounts() for each in world.clouds]
     records = {job.id: job for job in books.jobs}
     ends = Counter(_end(records[job_id], books, refused) for job_id in sent)
     waits = sorted(waited(job) for job in books.jobs if job.started_at and job.queued_at)
-    left = orphans(world, books, machines)
+    left = _left(books, clouds)
     return Accounts(
         jobs=len(sent),
         **ends,
-        duplicates=len(books.run_twice) + _extra(machines),
+        duplicates=len(books.run_twice) + _extra(clouds),
         orphans=left.total,
         orphaned=left,
-        machines=len(machines),
+        machines=sum(cloud.made.total() for cloud in clouds),
         reruns=sum(1 for job in books.jobs if job.run_attempt > 1 and not job.carried_over),
         queued_to_started_p50_ms=percentile(waits, 0.50),
         queued_to_started_p99_ms=percentile(waits, 0.99),
@@ -90,13 +93,16 @@ def percentile(ordered: Sequence[float], share: float) -> float:
     return round(ordered[rank - 1], 1)
 
 
-def orphans(world: World, books: Books, machines: Sequence[MachineRecord]) -> Orphans:
+def orphans(world: World, books: Books) -> Orphans:
     """Count what still exists."""
-    return Orphans(
-        machines=sum(1 for machine in machines if machine.state not in GONE),
-        registrations=len(books.registered),
-        parameters=sum(1 for held in world.aws.books().parameters.values() if held.there),
-    )
+    return _left(books, [each.accounts() for each in world.clouds])
+
+
+def _left(books: Books, clouds: Sequence[CloudBooks]) -> Orphans:
+    left = Counter[str]()
+    for cloud in clouds:
+        left.update(cloud.left)
+    return Orphans(registrations=len(books.registered), **left)
 
 
 def _end(job: JobRecord, books: Books, refused: set[int]) -> str:
@@ -114,7 +120,6 @@ def _run_again(job: JobRecord, books: Books) -> bool:
     return any(other.name == job.name and other.conclusion == "success" for other in again)
 
 
-def _extra(machines: Sequence[MachineRecord]) -> int:
+def _extra(clouds: Sequence[CloudBooks]) -> int:
     """Machines beyond one for each attempt, whose name they bear."""
-    each = Counter(machine.tags.get(RUNNER_TAG, machine.machine_id) for machine in machines)
-    return sum(count - 1 for count in each.values())
+    return sum(count - 1 for cloud in clouds for count in cloud.made.values())

@@ -8,10 +8,12 @@ import tempfile
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 
 from rich.console import Console
 
+from runs_fleet.models import Mode
 from simulator.accounts import Accounts, orphans, settle
 from simulator.aws.models import Levers
 from simulator.burst import Sent, send
@@ -27,8 +29,8 @@ SETTLE = 20.0
 DEMO = Levers(boot_seconds=0.8, boot_spread=0.4, reclaim_after=1.0)
 FAILED, INTERRUPTED, TERMINATED = 1, 130, 143
 WELCOME = (
-    "A whole fleet on this machine: nothing leaves it, nothing stays. GitHub, AWS and the machines "
-    "are simulated; Temporal, the webhook API, the worker and the agents are real."
+    "A whole fleet on this machine: nothing leaves it, nothing stays. GitHub, the cloud and its "
+    "machines are simulated; Temporal, the webhook API, the worker and the agents are real."
 )
 ODD = (
     " Six are odd: a bad label, a cancelled job, one that waits for approval, one whose runner is "
@@ -37,21 +39,40 @@ ODD = (
 ANOTHER = '{"jobs": [{"labels": ["runs-fleet=${{ github.run_id }}/cpu=2"], "seconds": 5}]}'
 
 
-def main(*, jobs: int, as_json: bool, keep: bool, seed: int = 1) -> int:
+@dataclass(frozen=True)
+class Asked:
+    """How the demo was asked for."""
+
+    jobs: int = 20
+    as_json: bool = False
+    keep: bool = False
+    mode: Mode = "ec2"
+    kubeconfig: Path | None = None
+    seed: int = 1
+
+    @property
+    def plan(self) -> Plan:
+        """The world for it."""
+        return Plan(
+            seed=self.seed, ui=True, levers=DEMO, modes=(self.mode,), kubeconfig=self.kubeconfig
+        )
+
+
+def main(asked: Asked) -> int:
     """Run the demo; the exit status is 0 only if nothing was lost, doubled or left behind."""
     screen = Screen()
 
     def show(world: World) -> bool:
-        accounts = asyncio.run(run(world, screen, jobs=jobs, seed=seed))
-        _report(accounts, as_json=as_json)
-        if keep:
+        accounts = asyncio.run(run(world, screen, jobs=asked.jobs, seed=asked.seed))
+        _report(accounts, as_json=asked.as_json)
+        if asked.keep:
             _keep(world, screen)
         return accounts.clean
 
-    return _in_world(screen, seed, show)
+    return _in_world(screen, asked.plan, show)
 
 
-def dev() -> int:
+def dev(asked: Asked) -> int:
     """Start the world of the demo and wait for webhooks, until interrupted."""
     screen = Screen()
 
@@ -59,17 +80,17 @@ def dev() -> int:
         _keep(world, screen)
         return True
 
-    return _in_world(screen, 1, show)
+    return _in_world(screen, asked.plan, show)
 
 
-def _in_world(screen: Screen, seed: int, show: Callable[[World], bool]) -> int:
+def _in_world(screen: Screen, plan: Plan, show: Callable[[World], bool]) -> int:
     """Show something in a world, which ends with it; the logs stay if it did not go well."""
     signal.signal(signal.SIGTERM, _terminated)
     home, status = Path(tempfile.mkdtemp(prefix="runs-fleet-")), FAILED
     screen.say(WELCOME)
     screen.say("Starting ...")
     try:
-        with World(Plan(seed=seed, ui=True, levers=DEMO), home=home) as world:
+        with World(plan, home=home) as world:
             _introduce(world, screen)
             try:
                 status = 0 if show(world) else FAILED
@@ -139,10 +160,8 @@ async def _mishaps(world: World, screen: Screen, sent: Sent) -> None:
     await asyncio.to_thread(github.approve, sent.waiting)
     screen.note(f"somebody approves job {sent.waiting}")
     runner = await _runner_of(world, sent.spot)
-    for machine in await asyncio.to_thread(world.aws.machines):
-        if machine.tags.get("runs-fleet:runner") == runner:
-            await asyncio.to_thread(world.aws.interrupt, machine.machine_id)
-            screen.note(f"AWS takes machine {machine.machine_id} back from job {sent.spot}")
+    if machine := await asyncio.to_thread(world.clouds[0].take_back, runner):
+        screen.note(f"the cloud takes {machine} back from job {sent.spot}")
 
 
 async def _runner_of(world: World, job_id: int) -> str:
@@ -186,7 +205,7 @@ async def _settled(world: World, watcher: Watcher, screen: Screen, sent: Sent) -
 
 
 def _left(world: World) -> int:
-    return orphans(world, world.github.books(deliveries=False), world.aws.machines()).total
+    return orphans(world, world.github.books(deliveries=False)).total
 
 
 def _keep(world: World, screen: Screen) -> None:

@@ -1,4 +1,4 @@
-"""A whole world on this machine: GitHub, AWS, Temporal, and runs-fleet itself as its processes."""
+"""A whole world on this machine: GitHub, clouds, Temporal, and runs-fleet as its processes."""
 
 import os
 import secrets
@@ -14,11 +14,14 @@ from typing import Self
 import httpx
 from pydantic import BaseModel
 
+from runs_fleet.models import Mode
 from simulator.aws.client import AwsWorld
 from simulator.aws.models import AgentPlan, AwsConfig, Levers
 from simulator.balancer import Balancer
+from simulator.clouds import Cloud
 from simulator.github.plans import Settings
 from simulator.github.world import GitHubWorld
+from simulator.kube.world import KubeWorld
 from simulator.ports import free_port
 from simulator.processes import die_with_parent, end, wait_for_port
 from simulator.runner.installation import install
@@ -40,11 +43,16 @@ OURS = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "VIRTUAL_ENV", "PYTHONPATH")
 class Plan(BaseModel):
     """What the world is like.
 
+    The first of several `modes` is where jobs go that name none; each has workers of its own. With
+    a `kubeconfig` somebody else's cluster is used; if `troubled`, a proxy stands before ours.
     `database` makes Temporal survive a kill -9; without `agents` machines run nothing. Before
     several `apis` stands a load balancer.
     """
 
     seed: int = 1
+    modes: tuple[Mode, ...] = ("ec2",)
+    kubeconfig: Path | None = None
+    troubled: bool = False
     apis: int = 1
     workers: int = 1
     ui: bool = False
@@ -75,6 +83,12 @@ class World:
             levers=self.plan.levers,
         )
         self.aws = AwsWorld(config, home=self.home / "aws")
+        self.kube = KubeWorld(
+            self.home / "kube",
+            runner=self.home / "actions-runner",
+            kubeconfig=self.plan.kubeconfig,
+            troubled=self.plan.troubled,
+        )
         self.github = GitHubWorld(
             seed=self.plan.seed, settings=self.plan.github, directory=self.home
         )
@@ -106,6 +120,12 @@ class World:
         return self.apis.get(0)
 
     @property
+    def clouds(self) -> list[Cloud]:
+        """Where machines are, of each mode."""
+        own: dict[Mode, Cloud] = {"ec2": self.aws, "k8s": self.kube}
+        return [own[mode] for mode in self.plan.modes]
+
+    @property
     def webhook_url(self) -> str:
         """Where GitHub delivers."""
         port = self._balancer.port if self._balancer else self.api_ports[0]
@@ -118,15 +138,19 @@ class World:
             self._stack.callback(self._temporary.cleanup)
         install(self.home / "actions-runner")
         self._stack.enter_context(self.temporal)
-        self._stack.enter_context(self.aws)
+        if "ec2" in self.plan.modes:
+            self._stack.enter_context(self.aws)
+        if "k8s" in self.plan.modes:
+            self._stack.enter_context(self.kube)
         self._stack.enter_context(self.github)
         if self._balancer is not None:
             self._stack.enter_context(self._balancer)
         self._stack.callback(self._stop_product)
         for number in range(self.plan.apis):
             self.start_api(number)
-        for _ in range(self.plan.workers):
-            self.start_worker()
+        for mode in self.plan.modes:
+            for _ in range(self.plan.workers):
+                self.start_worker(mode=mode)
         self.github.deliver_to(self.webhook_url)
         self._wait_ready()
 
@@ -138,9 +162,12 @@ class World:
         """Kill one API without a word."""
         _kill(self.apis[number])
 
-    def start_worker(self, number: int | None = None) -> subprocess.Popen[bytes]:
-        """Start one more worker, or one in the place of a dead one."""
-        worker = self._product("worker", {"RUNS_FLEET_METRICS_PORT": "0"})
+    def start_worker(
+        self, number: int | None = None, *, mode: Mode | None = None
+    ) -> subprocess.Popen[bytes]:
+        """Start one more worker, or one in the place of a dead one, of this mode or the first."""
+        more = {"RUNS_FLEET_METRICS_PORT": "0", "RUNS_FLEET_MODE": mode or self.plan.modes[0]}
+        worker = self._product("worker", more)
         if number is None:
             self.workers.append(worker)
         else:
@@ -164,7 +191,10 @@ class World:
             **ours,
             **QUICK,
             **self.github.env(),
-            **self.aws.set_up().env(),
+            **(self.aws.set_up().env() if "ec2" in self.plan.modes else {}),
+            **(self.kube.env() if "k8s" in self.plan.modes else {}),
+            "RUNS_FLEET_MODE": self.plan.modes[0],
+            "RUNS_FLEET_BACKENDS": ",".join(self.plan.modes),
             "TEMPORAL_ADDRESS": self.temporal.address,
             "RUNS_FLEET_HOST": "127.0.0.1",
             "RUNS_FLEET_METRICS_HOST": "127.0.0.1",
@@ -173,7 +203,8 @@ class World:
         }
 
     def _product(self, command: str, more: dict[str, str]) -> subprocess.Popen[bytes]:
-        env = {**self.env(), **self.aws.env(app=command), **more}
+        aws = self.aws.env(app=command) if "ec2" in self.plan.modes else {}
+        env = {**self.env(), **aws, **more}
         with (self.home / f"{command}.log").open("ab") as log:
             return subprocess.Popen(
                 [sys.executable, "-m", "runs_fleet", command],

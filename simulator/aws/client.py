@@ -2,6 +2,7 @@
 
 import shutil
 import tempfile
+from collections import Counter
 from pathlib import Path
 from typing import Any, Self
 
@@ -18,9 +19,12 @@ from simulator.aws.models import (
     Setup,
     Throttle,
 )
+from simulator.clouds import CloudBooks
 from simulator.ports import Server
 
 PATIENCE = 30.0
+GONE = ("shutting-down", "terminated")
+RUNNER_TAG = "runs-fleet:runner"
 
 
 class AwsWorld:
@@ -106,6 +110,22 @@ class AwsWorld:
     def throttle(self, rule: Throttle) -> None:
         """Give an action a token bucket."""
         self._post("throttle", **rule.model_dump())
+
+    def accounts(self) -> CloudBooks:
+        """Count the machines that ever were, and what is left."""
+        machines = self.machines()
+        alive = sum(1 for each in machines if each.state not in GONE)
+        held = sum(1 for each in self.books().parameters.values() if each.there)
+        made = Counter(each.tags.get(RUNNER_TAG, each.machine_id) for each in machines)
+        return CloudBooks(made, {"machines": alive, "parameters": held})
+
+    def take_back(self, runner: str) -> str:
+        """Give a runner's machine the spot notice."""
+        for machine in self.machines():
+            if machine.tags.get(RUNNER_TAG) == runner:
+                self.interrupt(machine.machine_id)
+                return machine.machine_id
+        return ""
 
     def interrupt(self, *machines: str, after: float | None = None) -> None:
         """Give the spot notice; the machines go after `after` seconds, or the lever's."""

@@ -6,7 +6,7 @@ from pydantic import BaseModel
 
 from runs_fleet import names
 from runs_fleet.outcomes import JobOutcome
-from simulator.accounts import RUNNER_TAG
+from simulator.aws.client import RUNNER_TAG
 from simulator.aws.models import FleetCall, MachineRecord
 from simulator.github.books import Books, JobRecord
 

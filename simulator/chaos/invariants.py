@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
-from simulator.accounts import GONE, RUNNER_TAG
+from simulator.aws.client import GONE, RUNNER_TAG
 from simulator.aws.models import MachineRecord
 from simulator.chaos.evidence import Evidence, owner_of
 from simulator.github.books import JobRecord

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from datetime import UTC, datetime
 
-from simulator.accounts import RUNNER_TAG
+from simulator.aws.client import RUNNER_TAG
 from simulator.chaos.evidence import Deed, Evidence, owner_of
 from simulator.github.books import DeliveryRecord, RunnerRecord
 

@@ -117,7 +117,7 @@ class Trial:
 
     def _quiet(self) -> bool:
         books = self._world.github.books(deliveries=False)
-        if books.unfinished or orphans(self._world, books, self._world.aws.machines()).total:
+        if books.unfinished or orphans(self._world, books).total:
             return False
         return all(life.status != "running" for life in self._read_lives(books).values())
 

@@ -8,7 +8,7 @@ from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any
 
-from simulator.accounts import GONE, RUNNER_TAG
+from simulator.aws.client import GONE, RUNNER_TAG
 from simulator.aws.models import CapacityRule, MachineRecord
 from simulator.aws.models import Fault as AwsFault
 from simulator.chaos.evidence import Deed

@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from runs_fleet.outcomes import Attempt, JobOutcome, Timings
-from simulator.accounts import RUNNER_TAG
+from simulator.aws.client import RUNNER_TAG
 from simulator.aws.models import MachineRecord
 from simulator.chaos.evidence import Deed, Evidence, Life
 from simulator.github.books import Books, DeliveryRecord, JobRecord, RunnerRecord

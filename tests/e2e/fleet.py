@@ -10,7 +10,8 @@ from temporalio.contrib.pydantic import pydantic_data_converter
 
 from runs_fleet import names
 from runs_fleet.outcomes import JobOutcome
-from simulator.accounts import RUNNER_TAG, orphans
+from simulator.accounts import orphans
+from simulator.aws.client import RUNNER_TAG
 from simulator.aws.models import MachineRecord
 from simulator.github.books import DeliveryRecord, JobRecord, RunnerRecord
 from simulator.github.plans import JobPlan, RunPlan
@@ -104,8 +105,7 @@ class Fleet:
 
     def left(self) -> int:
         """Count machines, registrations and parameters that still exist."""
-        books = self.github.books(deliveries=False)
-        return orphans(self.world, books, self.aws.machines()).total
+        return orphans(self.world, self.github.books(deliveries=False)).total
 
 
 def _owner(runner: str | None) -> int | None:

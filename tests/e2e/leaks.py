@@ -5,7 +5,7 @@ import re
 from collections.abc import Iterable, Mapping
 
 from runs_fleet import reports
-from simulator.accounts import RUNNER_TAG
+from simulator.aws.client import RUNNER_TAG
 from tests.e2e.fleet import Fleet
 
 DATA = re.compile(r'"data":\s*"([^"]*)"')

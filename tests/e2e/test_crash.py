@@ -4,7 +4,8 @@ from collections import Counter
 
 import pytest
 
-from simulator.accounts import RUNNER_TAG, settle
+from simulator.accounts import settle
+from simulator.aws.client import RUNNER_TAG
 from simulator.github.plans import JobPlan, RunPlan
 from tests.e2e.fleet import LABEL, Fleet
 
