@@ -93,13 +93,23 @@ def _outside(environ: Mapping[str, str], worker: Worker) -> list[Area[Any]]:
     areas: list[Area[Any]] = [Area("GitHub", github.OPENS, opening, github.CHECKS)]
     if isinstance(worker, Ec2Settings):
         region = environ.get("AWS_REGION") or environ.get("AWS_DEFAULT_REGION")
-        areas.append(_ec2(worker, region))
-    return areas
+        return [*areas, _ec2(worker, region)]
+    return [*areas, *_k8s(worker)]
 
 
 def _ec2(worker: Ec2Settings, region: str | None) -> Area[ec2.Site]:
     opening = partial(ec2.opened, settings=worker, region=region)
     return Area("AWS", ec2.OPENS, opening, EC2_CHECKS)
+
+
+def _k8s(worker: K8sSettings) -> list[Area[Any]]:
+    # The client of Kubernetes is a second's import.
+    from cli.checks import k8s, valkey
+
+    return [
+        Area("Kubernetes", k8s.OPENS, partial(k8s.opened, settings=worker), k8s.CHECKS),
+        Area("Valkey", valkey.OPENS, partial(valkey.opened, settings=worker), valkey.CHECKS),
+    ]
 
 
 def _left_out(mode: Mode) -> list[Finding]:
@@ -111,8 +121,14 @@ def _left_out(mode: Mode) -> list[Finding]:
 def _outside_checks(mode: Mode) -> dict[str, list[str]]:
     checks = {"GitHub": [*github.OPENS, *github.CHECKS]}
     if mode == "ec2":
-        checks["AWS"] = [*ec2.OPENS, *EC2_CHECKS]
-    return checks
+        return {**checks, "AWS": [*ec2.OPENS, *EC2_CHECKS]}
+    from cli.checks import k8s, valkey
+
+    return {
+        **checks,
+        "Kubernetes": [*k8s.OPENS, *k8s.CHECKS],
+        "Valkey": [*valkey.OPENS, *valkey.CHECKS],
+    }
 
 
 def _mode(environ: Mapping[str, str]) -> Mode:

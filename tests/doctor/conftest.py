@@ -4,6 +4,8 @@ import asyncio
 import itertools
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
+from contextlib import asynccontextmanager
+from datetime import timedelta
 from typing import NamedTuple
 
 import boto3
@@ -26,14 +28,25 @@ from cli.checks.findings import Area, Finding, Look, Opened, examine, well
 from runs_fleet import names
 from runs_fleet.__main__ import app
 from runs_fleet.aws.clients import Clients, clients
+from runs_fleet.census import SweepRequest
+from runs_fleet.models import Mode
 from simulator.aws.client import AwsWorld
 from simulator.aws.models import AwsConfig
 from simulator.github import Chaos, GitHubWorld, RunPlan, Settings
 from simulator.temporal import TemporalServer
 from tests.github.scripted import Clock, Reply, ScriptedGitHub, serving
+from tests.kube.cluster import (
+    control_plane,
+    namespace,
+    privileged_namespace,
+    pytest_collection_modifyitems,
+)
 from tests.lifecycles import eventually
+from worker import schedules
 from workflows import attributes
 from workflows.market_watch import MarketWatch
+
+__all__ = ["control_plane", "namespace", "privileged_namespace", "pytest_collection_modifyitems"]
 
 NAMESPACES = (f"doctor-{number}" for number in itertools.count(1))
 PATIENCE = 30.0
@@ -128,7 +141,7 @@ def github(github_server: GitHubWorld) -> Iterator[GitHubWorld]:
 
 
 @pytest_asyncio.fixture(scope="session")
-async def namespace(temporal_server: TemporalServer) -> str:
+async def temporal_namespace(temporal_server: TemporalServer) -> str:
     """A namespace as the documentation wants it."""
     return await make_namespace(temporal_server, days=7)
 
@@ -168,18 +181,18 @@ async def idle() -> None:
     """Give the worker an activity to ask for."""
 
 
-@pytest_asyncio.fixture
-async def worker(temporal_server: TemporalServer, namespace: str) -> AsyncIterator[Client]:
-    """A worker of EC2 mode, or what Temporal sees of it."""
-    client = await connected(temporal_server, namespace)
-    queue = names.task_queue("ec2")
+@asynccontextmanager
+async def working(server: TemporalServer, namespace: str, *, mode: Mode) -> AsyncIterator[Client]:
+    """Run a worker, or what Temporal sees of it, and schedule its sweep."""
+    client, queue = await connected(server, namespace), names.task_queue(mode)
+    await schedules.ensure(client, SweepRequest(mode=mode), timedelta(minutes=2))
     async with Worker(client, task_queue=queue, workflows=[MarketWatch], activities=[idle]):
         yield client
 
 
 @pytest.fixture
 def environ(
-    temporal_server: TemporalServer, namespace: str, aws: AwsWorld, github: GitHubWorld
+    temporal_server: TemporalServer, temporal_namespace: str, aws: AwsWorld, github: GitHubWorld
 ) -> Environ:
     """The variables of a worker and an API that lack nothing."""
     return {
@@ -187,6 +200,6 @@ def environ(
         **aws.set_up().env(),
         **aws.env(app="doctor"),
         "TEMPORAL_ADDRESS": temporal_server.address,
-        "TEMPORAL_NAMESPACE": namespace,
+        "TEMPORAL_NAMESPACE": temporal_namespace,
         "RUNS_FLEET_REPORT_SECRET": REPORT_SECRET,
     }

@@ -1,26 +1,23 @@
 """The whole command: what it says of a world that is well, of one that is not, and of secrets."""
 
-from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from temporalio.client import Client
 
 from cli import doctor as command
-from runs_fleet.census import SweepRequest
 from simulator.github import GitHubWorld
-from tests.doctor.conftest import REPORT_SECRET, Doctor, Environ, once_all_is_well
-from worker import schedules
+from simulator.temporal import TemporalServer
+from tests.doctor.conftest import REPORT_SECRET, Doctor, Environ, once_all_is_well, working
 
 # Nobody listens at a port that only root could open.
 NOBODY = "127.0.0.1:1"
 
 
 async def test_where_all_is_well_it_says_so(
-    doctor: Doctor, environ: Environ, worker: Client
+    doctor: Doctor, environ: Environ, temporal_server: TemporalServer
 ) -> None:
-    await schedules.ensure(worker, SweepRequest(mode="ec2"), timedelta(minutes=2))
-    told = await once_all_is_well(doctor, environ)
+    async with working(temporal_server, environ["TEMPORAL_NAMESPACE"], mode="ec2"):
+        told = await once_all_is_well(doctor, environ)
     assert {name: each for name, each in told.found.items() if each["status"] != "ok"} == {}
     assert told.status == 0
     assert [*told.found] == command.names("ec2")

@@ -69,9 +69,9 @@ async def test_search_attributes_are_told_apart(
 
 
 async def test_a_server_that_keeps_the_polls_of_ended_workers_is_warned_of(
-    temporal_server: TemporalServer, namespace: str
+    temporal_server: TemporalServer, temporal_namespace: str
 ) -> None:
-    here = await site(await connected(temporal_server, namespace))
+    here = await site(await connected(temporal_server, temporal_namespace))
     assert (await found(temporal.graceful_shutdown, here)).status == "ok"
     here.namespace.namespace_info.capabilities.worker_poll_complete_on_shutdown = False
     finding = await found(temporal.graceful_shutdown, here)
@@ -80,35 +80,35 @@ async def test_a_server_that_keeps_the_polls_of_ended_workers_is_warned_of(
 
 
 async def test_without_a_worker_the_task_queue_is_warned_of(
-    temporal_server: TemporalServer, namespace: str
+    temporal_server: TemporalServer, temporal_namespace: str
 ) -> None:
-    here = await site(await connected(temporal_server, namespace), Wanted("k8s"))
+    here = await site(await connected(temporal_server, temporal_namespace), Wanted("k8s"))
     finding = await found(temporal.task_queue, here)
     assert (finding.status, "'runs-fleet-k8s'" in finding.said) == ("warning", True)
 
 
 async def test_a_deployment_that_no_worker_has_made_is_warned_of(
-    temporal_server: TemporalServer, namespace: str
+    temporal_server: TemporalServer, temporal_namespace: str
 ) -> None:
     wanted = Wanted("ec2", deployment="never-was", build="b1")
-    here = await site(await connected(temporal_server, namespace), wanted)
+    here = await site(await connected(temporal_server, temporal_namespace), wanted)
     finding = await found(temporal.worker_versioning, here)
     assert (finding.status, "'never-was'" in finding.said) == ("warning", True)
 
 
 async def test_a_sweep_that_was_never_scheduled_is_warned_of(
-    temporal_server: TemporalServer, namespace: str
+    temporal_server: TemporalServer, temporal_namespace: str
 ) -> None:
-    here = await site(await connected(temporal_server, namespace), Wanted("k8s"))
+    here = await site(await connected(temporal_server, temporal_namespace), Wanted("k8s"))
     finding = await found(temporal.sweep_schedule, here)
     assert (finding.status, "no schedule 'sweep-k8s'" in finding.said) == ("warning", True)
 
 
 async def test_a_sweep_that_is_turned_off_is_warned_of(
-    temporal_server: TemporalServer, namespace: str
+    temporal_server: TemporalServer, temporal_namespace: str
 ) -> None:
     wanted = Wanted("ec2", sweep_interval=None)
-    here = await site(await connected(temporal_server, namespace), wanted)
+    here = await site(await connected(temporal_server, temporal_namespace), wanted)
     assert (await found(temporal.sweep_schedule, here)).status == "warning"
 
 
@@ -126,9 +126,9 @@ async def test_a_sweep_that_somebody_paused_is_warned_of_in_their_words(
 
 @pytest.mark.parametrize(("ago", "status"), [(6, "ok"), (8, "warning")])
 async def test_a_sweep_that_is_late_is_warned_of(
-    temporal_server: TemporalServer, namespace: str, ago: int, status: str
+    temporal_server: TemporalServer, temporal_namespace: str, ago: int, status: str
 ) -> None:
-    client = await connected(temporal_server, namespace)
+    client = await connected(temporal_server, temporal_namespace)
     await schedules.ensure(client, SweepRequest(mode="ec2"), timedelta(hours=1))
     described = await client.get_schedule_handle(names.sweep("ec2")).describe()
     described.info.created_at = datetime.now(UTC) - timedelta(minutes=ago)
