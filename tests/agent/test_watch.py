@@ -3,7 +3,7 @@
 from itertools import chain
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from agent.transcript import Completed, Listening, Running, Symptom, Updating
@@ -121,6 +121,7 @@ HARMLESS: list[Event] = [Listening(), Updating(), Symptom("conflict"), Notice("s
 ANYTHING: list[Event] = [*HARMLESS, Running("b"), Completed("Failed"), Terminated()]
 
 
+@settings(deadline=None)
 @given(st.lists(st.tuples(st.sampled_from(HARMLESS), st.floats(0, LIMITS.max_runtime - 1))))
 def test_no_sign_of_trouble_stops_a_busy_runner(events: list[tuple[Event, float]]) -> None:
     watch = Watch(LIMITS, 0)
@@ -129,6 +130,7 @@ def test_no_sign_of_trouble_stops_a_busy_runner(events: list[tuple[Event, float]
     assert {type(step) for step in chain(*steps)} <= {Say}
 
 
+@settings(deadline=None)
 @given(st.lists(st.sampled_from(ANYTHING)))
 def test_whatever_happens_time_brings_the_end(events: list[Event]) -> None:
     watch = Watch(LIMITS, 0)

@@ -8,7 +8,7 @@ from dataclasses import asdict, replace
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from runs_fleet.errors import Refused
@@ -51,6 +51,7 @@ def mount(directory: Path, files: Mapping[str, str | bytes], *, version: str = "
     return directory
 
 
+@settings(deadline=None)
 @given(configs)
 def test_a_config_comes_back_exactly(config: RunnerConfig) -> None:
     with tempfile.TemporaryDirectory() as directory:
