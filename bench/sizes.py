@@ -13,11 +13,11 @@ class Sizes(BaseModel):
     cost_rate: int = 4
     cost_steady: int = 40
     cost_single: int = 10
-    crash: int = 50
+    crash: int = 100
     demo: int = 200
 
 
 QUICK = Sizes(
     warm_up=5, single=10, rates={1: 3, 10: 20, 20: 40}, bursts=(100,),
-    cost_steady=12, cost_single=3, crash=20, demo=30,
+    cost_steady=12, cost_single=3, crash=30, demo=30,
 )  # fmt: skip
