@@ -28,7 +28,10 @@ from runs_fleet import logs
 from runs_fleet.aws.clients import sender
 from runs_fleet.aws.errors import translated
 from runs_fleet.errors import Refused
+from runs_fleet.ports import BatchOutbox
+from runs_fleet.queues import valkey
 from runs_fleet.queues.sqs import SqsOutbox
+from runs_fleet.queues.valkey_fifo import FifoOutbox
 from runs_fleet.settings import ApiSettings, BadSettings, load_api
 from workflows import attributes
 
@@ -94,14 +97,28 @@ def _app(settings: ApiSettings, intake: Intake) -> FastAPI:
     """Put the spool beside Temporal, if there is one."""
     door, breaker = BoundedDoor(intake), Breaker()
     metrics = Metrics(away=lambda: breaker.is_open)
-    if settings.spool_queue_url is None:
+    if (outbox := _spool(settings)) is None:
         return create_app(door, secrets=settings.webhook_secrets, metrics=metrics)
-    with translated("SQS client"):
-        session = boto3.Session(region_name=os.environ.get("AWS_REGION"))
-        outbox = SqsOutbox(sender(session, pool=SENDERS), settings.spool_queue_url)
-    spool = Spool(outbox)
-    spooled = SpooledDoor(door, spool, breaker=breaker, on_spooled=metrics.spooled)
+    spooled = SpooledDoor(door, Spool(outbox), breaker=breaker, on_spooled=metrics.spooled)
     return create_app(spooled, secrets=settings.webhook_secrets, metrics=metrics)
+
+
+def _spool(settings: ApiSettings) -> BatchOutbox | None:
+    """Reach the queue of this mode, if one is named. Raises Refused."""
+    if settings.sqs_spool:
+        with translated("SQS client"):
+            session = boto3.Session(region_name=os.environ.get("AWS_REGION"))
+            return SqsOutbox(sender(session, pool=SENDERS), settings.sqs_spool)
+    if settings.valkey_spool:
+        password, ca = settings.valkey_password, settings.valkey_ca_file
+        client = valkey.connect(
+            settings.valkey_spool,
+            username=settings.valkey_username,
+            password=password.get_secret_value() if password else "",
+            ca=ca.read_text() if ca else None,
+        )
+        return FifoOutbox(client, valkey.SPOOL)
+    return None
 
 
 async def connect(intake: Intake, address: ClientConnectConfig) -> None:

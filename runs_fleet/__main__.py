@@ -269,6 +269,7 @@ def _rows(spec: RunnerSpec) -> dict[str, str]:
         "private": _yes(spec.private),
         "backend": spec.backend or DEFAULT,
         "rerun": _yes(spec.rerun),
+        "docker": _yes(spec.docker),
     }
 
 

@@ -1,4 +1,4 @@
-"""`runs-fleet worker`: waits for Temporal and AWS, serves lifecycles, drains on SIGTERM."""
+"""`runs-fleet worker`: waits for Temporal and its cloud, serves lifecycles, drains on SIGTERM."""
 
 import asyncio
 import logging
@@ -21,7 +21,8 @@ from temporalio.worker import Worker, WorkerDeploymentConfig
 
 from runs_fleet import logs
 from runs_fleet.errors import FleetError, Refused
-from runs_fleet.settings import BadSettings, Ec2Settings, load_worker
+from runs_fleet.settings import BadSettings, Ec2Settings, K8sSettings, load_worker
+from runs_fleet.settings.worker import WorkerSettings
 from worker import schedules, serving, wiring
 from workflows import attributes
 
@@ -45,8 +46,6 @@ def main() -> None:
         sys.exit(_complain(str(error)))
     except (RuntimeError, ValueError, OSError) as error:
         sys.exit(_complain(f"the Temporal settings cannot be read: {error}"))
-    if not isinstance(settings, Ec2Settings):
-        sys.exit(_complain("RUNS_FLEET_MODE: k8s is not served yet"))
     logs.configure(settings.log_format, settings.log_level)
     # The facts are fields already; the SDK would write them into the message as well.
     workflow.logger.workflow_info_on_message = False
@@ -62,7 +61,7 @@ def main() -> None:
 
 
 async def serve(
-    settings: Ec2Settings,
+    settings: Ec2Settings | K8sSettings,
     address: ClientConnectConfig,
     *,
     version: WorkerDeploymentConfig | None = None,
@@ -76,8 +75,8 @@ async def serve(
     if client is None:
         return
     log.info("connected to temporal", extra={"address": address["target_host"]})
-    wired = wiring.ec2(settings, client, runtime, region=os.environ.get("AWS_REGION"))
-    if await _waited(stop, "aws", lambda: _warmed(wired)):
+    wired = wiring.wire(settings, client, runtime, region=os.environ.get("AWS_REGION"))
+    if await _waited(stop, wired.cloud, lambda: _warmed(wired)):
         with ThreadPoolExecutor(settings.max_activities, "activity") as threads:
             worker = serving.worker(
                 client,
@@ -145,7 +144,7 @@ def _facts(worker: Worker) -> dict[str, str]:
     return {"task_queue": worker.task_queue, "version": version}
 
 
-def _runtime(settings: Ec2Settings) -> Runtime:
+def _runtime(settings: WorkerSettings) -> Runtime:
     """Show Temporal's metrics and ours on one endpoint, if on any."""
     if settings.metrics_port is None:
         return Runtime(telemetry=TelemetryConfig())

@@ -1,0 +1,106 @@
+"""A worker of EC2 mode: EC2, SSM and SQS."""
+
+import boto3
+from temporalio.client import Client
+from temporalio.runtime import Runtime
+
+from activities.runners import RunnerActivities
+from runs_fleet import names
+from runs_fleet.aws.clients import Clients, clients
+from runs_fleet.providers.ec2.capacity import CapacityMemory
+from runs_fleet.providers.ec2.events import machine_event
+from runs_fleet.providers.ec2.inventory import Ec2Inventory
+from runs_fleet.providers.ec2.provider import Ec2Provider
+from runs_fleet.providers.ec2.site import Site
+from runs_fleet.providers.ec2.ssm import SsmConfigStore
+from runs_fleet.queues.sqs import SqsInbox
+from runs_fleet.settings import Ec2Settings, LaunchTemplate
+from worker.counts import Counts
+from worker.deliveries import MachineDeliveries, ReportDeliveries
+from worker.market import MarketLink
+from worker.relay import Relay
+from worker.spooled import SpoolDeliveries
+from worker.wiring import wired
+from worker.wiring.wired import Wired
+
+# The end of a machine is mostly our own doing, and the notice of a spot loss is two minutes long.
+EVENTS_GATHER = 5.0
+# A spooled event is handed over within a second or two; a job waits for it while a dead worker
+# seems to have it in hand.
+SPOOL_HIDDEN = 10
+
+
+def wire(
+    settings: Ec2Settings, temporal: Client, runtime: Runtime, *, region: str | None = None
+) -> Wired:
+    """Wire a worker of EC2 mode. Raises Refused when the App's key cannot be used."""
+    counts = Counts(runtime.metric_meter)
+    aws = clients(boto3.Session(region_name=region), pool=settings.max_activities)
+    memory = CapacityMemory(settings.market_rules, holder=temporal.identity)
+    provider = Ec2Provider(aws.ec2, _site(settings), memory=memory)
+    configs = SsmConfigStore(aws.ssm, settings.ssm_prefix)
+    inventory = Ec2Inventory(aws.ec2, aws.ssm, settings.ssm_prefix, fleet=settings.fleet)
+    hub = wired.github(settings, counts)
+    runners = RunnerActivities(
+        provider,
+        configs,
+        hub,
+        report_secret=settings.report_secret.get_secret_value(),
+        reports_address=settings.reports_queue_url,
+    )
+    return Wired(
+        task_queue=names.task_queue("ec2"),
+        activities=wired.activities(
+            runners,
+            hub,
+            wired.Cloud(provider, configs, inventory),
+            taking=wired.intake(settings, temporal),
+            temporal=temporal,
+        ),
+        carriers=[
+            *_relays(settings, temporal, aws, counts=counts),
+            MarketLink(temporal, settings.mode, memory, counts.market),
+        ],
+        cloud="aws",
+        warm_up=provider.warm_up,
+        sweep=settings.sweep,
+        sweep_interval=settings.sweep_interval,
+    )
+
+
+def _relays(
+    settings: Ec2Settings, temporal: Client, aws: Clients, *, counts: Counts
+) -> list[Relay]:
+    reports = Relay(
+        "reports",
+        SqsInbox(aws.sqs, settings.reports_queue_url),
+        ReportDeliveries(temporal, secret=settings.report_secret.get_secret_value()),
+        counts,
+    )
+    relays = [reports]
+    if settings.events_queue_url:
+        inbox = SqsInbox(aws.sqs, settings.events_queue_url)
+        deliver = MachineDeliveries(temporal, machine_event)
+        relays.append(Relay("events", inbox, deliver, counts, gather=EVENTS_GATHER))
+    if settings.spool_queue_url:
+        spool = SpoolDeliveries(wired.intake(settings, temporal))
+        inbox = SqsInbox(aws.sqs, settings.spool_queue_url, hidden=SPOOL_HIDDEN)
+        # A job's next event waits until its last one is acknowledged.
+        relays.append(Relay("spool", inbox, spool, counts, gather=0, ack_after=0))
+    return relays
+
+
+def _site(settings: Ec2Settings) -> Site:
+    return Site(
+        templates={arch: _named(t) for arch, t in settings.launch_templates.items()},
+        subnets=settings.subnets,
+        private_subnets=settings.private_subnets,
+        default_arch=settings.default_arch,
+        families=settings.families,
+        fleet=settings.fleet,
+    )
+
+
+def _named(template: LaunchTemplate) -> str:
+    name = template.id or template.name or ""
+    return f"{name}:{template.version}" if template.version else name

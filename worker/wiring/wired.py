@@ -1,0 +1,103 @@
+"""What a worker of any mode runs, and how the parts that both modes share are put together."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any, Protocol
+
+from temporalio.client import Client
+
+from activities.jobs import JobActivities
+from activities.notices import NoticeActivities
+from activities.runners import RunnerActivities
+from activities.sweeps import (
+    CloudActivities,
+    GitHubActivities,
+    LifecycleActivities,
+    sweep_activities,
+)
+from intake.intake import Intake
+from intake.requests import Routing
+from runs_fleet.census import SweepRequest
+from runs_fleet.github.api import GitHubApi
+from runs_fleet.github.auth import AppKey
+from runs_fleet.github.client import GitHubClient
+from runs_fleet.github.events import JobQueued
+from runs_fleet.github.notices import GitHubNotices
+from runs_fleet.github.sweep import SweepClient
+from runs_fleet.ports import ConfigStore, Inventory, Provider
+from runs_fleet.settings.worker import WorkerSettings
+from worker.counts import Counts
+from worker.lifecycles import TemporalLifecycles
+
+Activities = Sequence[Callable[..., Any]]
+
+
+class Carrier(Protocol):
+    """What runs beside the worker, until it is closed."""
+
+    async def run(self) -> None: ...
+
+    async def close(self) -> None: ...
+
+
+@dataclass(frozen=True)
+class Wired:
+    """Everything that a worker runs; `cloud` is what its `warm_up` waits for."""
+
+    task_queue: str
+    activities: Activities
+    carriers: Sequence[Carrier]
+    cloud: str
+    warm_up: Callable[[], None]
+    sweep: SweepRequest
+    sweep_interval: timedelta | None
+
+
+@dataclass(frozen=True)
+class Cloud:
+    """One mode's adapters, as activities need them."""
+
+    provider: Provider
+    configs: ConfigStore
+    inventory: Inventory
+
+
+def github(settings: WorkerSettings, counts: Counts) -> GitHubClient:
+    """Reach GitHub. Raises Refused when the App's key cannot be used."""
+    key = AppKey.from_pem(settings.github_app_id, settings.app_key())
+    api = GitHubApi(settings.github_api_url, key, on_call=counts.github_call)
+    return GitHubClient(
+        api, runner_group=settings.github_runner_group, scope_rule=settings.github_scope
+    )
+
+
+def intake(settings: WorkerSettings, temporal: Client) -> Intake:
+    """Start lifecycles from what the spool or the sweep has found."""
+    routing = Routing(mode=settings.mode, backends=settings.backends, policy=settings.policy)
+    return Intake(routing, client=temporal)
+
+
+def activities(
+    runners: RunnerActivities, hub: GitHubClient, cloud: Cloud, *, taking: Intake, temporal: Client
+) -> Activities:
+    """All that workflows may call."""
+    jobs, swept = JobActivities(hub), SweepClient(hub.api, hub)
+
+    async def start(job: JobQueued) -> str:
+        return (await taking.queued(job)).result
+
+    lifecycles = LifecycleActivities(TemporalLifecycles(temporal), start)
+    swept_cloud = CloudActivities(
+        cloud.provider, cloud.configs, inventory=cloud.inventory, github=swept
+    )
+    return [
+        runners.create_machine,
+        runners.register_runner,
+        runners.release_runner,
+        runners.find_machines,
+        jobs.look_up_job,
+        jobs.rerun_job,
+        NoticeActivities(GitHubNotices(hub.api)).tell,
+        *sweep_activities(lifecycles, swept_cloud, GitHubActivities(swept)),
+    ]
