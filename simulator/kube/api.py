@@ -7,7 +7,7 @@ ApiAway          no answer: try again
 
 import json
 from collections.abc import Callable, Iterator
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any, Self
 from urllib.parse import urlencode
@@ -166,8 +166,9 @@ class Watch:
             raise ApiAway(str(error)) from error
 
     def interrupt(self) -> None:
-        """End the iteration, from another thread."""
-        self._answer.shutdown()
+        """End the iteration, from another thread; one that has just ended is fine."""
+        with suppress(ValueError, RuntimeError, OSError):
+            self._answer.shutdown()
 
     def close(self) -> None:
         """Hang up."""

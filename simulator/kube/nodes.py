@@ -47,8 +47,7 @@ class Nodes:
         self._namespace = namespace
         self._plans = tuple(plans)
         self._agents = agents or Agents()
-        self._api = Api.of(kubeconfig)
-        self._loop = asyncio.new_event_loop()
+        self._kubeconfig = kubeconfig
         self._thread = threading.Thread(target=self._run, name="nodes", daemon=True)
         self._ready = threading.Event()
         self._failure: BaseException | None = None
@@ -63,6 +62,8 @@ class Nodes:
     def start(self) -> None:
         """Register the nodes, and wait until they take pods."""
         self.home.mkdir(parents=True, exist_ok=True)
+        self._api = Api.of(self._kubeconfig)
+        self._loop = asyncio.new_event_loop()
         self._thread.start()
         self._ready.wait()
         if self._failure is not None:
@@ -71,11 +72,11 @@ class Nodes:
             raise self._failure
 
     def close(self) -> None:
-        """End every process, and take the nodes away."""
+        """End every process, and take the nodes away; what the books say can still be read."""
         if self._thread.is_alive():
             self._loop.call_soon_threadsafe(self._stop.set)
             self._thread.join()
-        self._api.close()
+            self._api.close()
 
     def pods(self) -> list[PodRecord]:
         """List every pod that ever had a node here, in the order they came."""

@@ -38,7 +38,6 @@ class Proxy:
         self.calls: list[Call] = []
         self._plane = plane
         self._faults = Faults(seed)
-        self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._run, name="kube proxy", daemon=True)
         self._listening = threading.Event()
         self._open: set[asyncio.StreamWriter] = set()
@@ -91,6 +90,7 @@ class Proxy:
         self.resume()
 
     def __enter__(self) -> Self:
+        self._loop = asyncio.new_event_loop()
         self._thread.start()
         self._listening.wait()
         return self

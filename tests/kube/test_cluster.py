@@ -13,8 +13,10 @@ from kubernetes import client, config
 from simulator.kube import sharing
 from simulator.kube.api import Api, ApiError
 from simulator.kube.cluster import Cluster
+from tests.kube.cluster import OTHER
 from tests.simulator.waiting import until
 
+simulated = pytest.mark.skipif(OTHER in os.environ, reason=f"{OTHER} is not ours to start")
 ROOTED = {
     "apiVersion": "v1",
     "kind": "Pod",
@@ -50,6 +52,7 @@ def test_the_official_client_reads_the_kubeconfig(control_plane: Cluster, namesp
     assert found["metadata"]["labels"]["pod-security.kubernetes.io/enforce"] == "restricted"
 
 
+@simulated
 def test_all_processes_of_a_run_share_one(control_plane: Cluster) -> None:
     folder = control_plane.home.parent
     with sharing.shared(folder) as same:
@@ -66,6 +69,8 @@ with sharing.shared(Path(sys.argv[1])) as cluster:
 """
 
 
+@simulated
+@pytest.mark.usefixtures("control_plane")
 def test_it_ends_with_the_last_who_uses_it_even_when_they_are_killed(tmp_path: Path) -> None:
     command = [sys.executable, "-c", USER, str(tmp_path)]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as user:

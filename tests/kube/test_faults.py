@@ -70,7 +70,7 @@ def test_jobs_end_while_the_api_server_is_away(
     jobs.condition("patient", "Complete")
 
 
-def test_what_is_deleted_while_nobody_watches_is_ended(
+def test_nodes_go_on_when_the_api_server_is_there_again(
     plane: ControlPlane, nodes: Nodes, jobs: Jobs
 ) -> None:
     jobs.start("before", script("echo up; while :; do sleep 0.05; done"))

@@ -1,11 +1,11 @@
 """The levers of simulated nodes: each gives what a real cluster gives."""
 
+import itertools
 from fnmatch import fnmatch
 
 import pytest
 
 from simulator.kube.api import Json
-from simulator.kube.cluster import Cluster
 from simulator.kube.nodes import Nodes
 from simulator.kube.plans import NodePlan
 from simulator.kube.pods import NoSuch
@@ -15,11 +15,6 @@ from tests.simulator.waiting import until
 
 BUSY = "echo 'Running job: build'; echo up; while :; do sleep 0.05; done"
 IDLE = "echo up; while :; do sleep 0.05; done"
-
-
-@pytest.fixture
-def jobs(control_plane: Cluster, namespace: str) -> Jobs:
-    return Jobs(control_plane.api, namespace)
 
 
 def up(nodes: Nodes, jobs: Jobs, name: str, *, text: str = IDLE) -> PodRecord:
@@ -37,11 +32,6 @@ def over(nodes: Nodes, name: str) -> PodRecord:
 def disruption(pod: Json) -> str:
     found = [one for one in pod["status"]["conditions"] if one["type"] == "DisruptionTarget"]
     return str(found[0]["reason"]) if found else ""
-
-
-def unschedulable(pod: Json) -> bool:
-    found = pod["status"].get("conditions", [])
-    return any(one.get("reason") == "Unschedulable" for one in found)
 
 
 def test_an_image_may_not_be_pulled_for_a_while(nodes: Nodes, jobs: Jobs) -> None:
@@ -62,11 +52,20 @@ def test_a_container_may_not_be_configured(nodes: Nodes, jobs: Jobs) -> None:
 
 def test_full_nodes_take_no_pods_until_there_is_room(nodes: Nodes, jobs: Jobs) -> None:
     nodes.fill()
-    jobs.start("much", script("true"))
-    pod = jobs.pod("much", unschedulable)
-    assert "Insufficient cpu" in pod["status"]["conditions"][0]["message"]
+    names = (f"much-{number}" for number in itertools.count())
+    stuck: list[str] = []
+
+    def refused() -> bool:
+        """The scheduler may not have seen yet that the nodes are full."""
+        name = next(names)
+        jobs.start(name, script("true"))
+        pod = jobs.pod(name, lambda pod: pod["status"].get("conditions"))
+        stuck[:] = [name]
+        return "Insufficient cpu" in pod["status"]["conditions"][0].get("message", "")
+
+    until(refused, within=PATIENCE)
     nodes.calm()
-    jobs.phase("much", "Succeeded")
+    jobs.phase(stuck[0], "Succeeded")
 
 
 def test_an_evicted_pod_says_why(nodes: Nodes, jobs: Jobs) -> None:
@@ -88,13 +87,13 @@ def test_a_pod_that_runs_out_of_memory_is_killed(nodes: Nodes, jobs: Jobs) -> No
     assert over(nodes, "greedy").cause == "OOMKilled"
 
 
-@pytest.mark.parametrize(("text", "busy"), [(BUSY, True), (IDLE, False)])
+@pytest.mark.parametrize(("name", "text", "busy"), [("busy", BUSY, True), ("idle", IDLE, False)])
 def test_the_books_know_whether_a_job_ran_when_a_pod_was_ended(
-    nodes: Nodes, jobs: Jobs, text: str, busy: bool
+    nodes: Nodes, jobs: Jobs, name: str, text: str, *, busy: bool
 ) -> None:
-    up(nodes, jobs, "worked", text=text)
-    nodes.evict("worked")
-    assert over(nodes, "worked").busy is busy
+    up(nodes, jobs, name, text=text)
+    nodes.evict(name)
+    assert over(nodes, name).busy is busy
 
 
 def test_a_preempted_pod_is_deleted(nodes: Nodes, jobs: Jobs) -> None:
@@ -108,17 +107,18 @@ def test_a_drained_node_takes_no_more_pods(nodes: Nodes, jobs: Jobs) -> None:
     record = up(nodes, jobs, "moved")
     nodes.drain(record.node)
     assert over(nodes, "moved").cause == "Deleted"
-    assert up(nodes, jobs, "next").node != record.node
+    node = jobs.api.get(f"/api/v1/nodes/{record.node}")
+    assert [taint["effect"] for taint in node["spec"]["taints"]] == ["NoSchedule"]
 
 
 def test_a_lost_node_takes_its_pods_along_and_is_replaced(nodes: Nodes, jobs: Jobs) -> None:
-    record = up(nodes, jobs, "lost")
+    record, number = up(nodes, jobs, "lost"), len(nodes.names())
     nodes.lose_node(record.node)
     until(lambda: not jobs.pods("lost"), within=PATIENCE)
     assert over(nodes, "lost").cause == "NodeLost"
     assert jobs.condition("lost", "Failed")["reason"] == "BackoffLimitExceeded"
     assert record.node not in nodes.names()
-    assert len(nodes.names()) == 5
+    assert len(nodes.names()) == number
 
 
 def test_a_node_can_be_added(nodes: Nodes, jobs: Jobs) -> None:

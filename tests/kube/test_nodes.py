@@ -3,21 +3,17 @@
 from pathlib import Path
 from typing import Any
 
-import pytest
-
+from simulator.kube.api import Json
 from simulator.kube.cluster import Cluster
 from simulator.kube.nodes import Nodes
 from simulator.kube.records import PodRecord
+from tests.kube.cluster import running_nodes
 from tests.kube.jobs import PATIENCE, Jobs, script, state, waits_for
 from tests.simulator.waiting import until
 
 MOUNTS = [
     {"name": "config", "mountPath": "/etc/app/config"},
     {"name": "secrets", "mountPath": "/etc/app/secrets", "readOnly": True},
-]
-VOLUMES = [
-    {"name": "config", "configMap": {"name": "app"}},
-    {"name": "secrets", "secret": {"secretName": "app"}},
 ]
 DIRECTORIES = [
     {"name": "CONFIG_DIR", "value": "/etc/app/config"},
@@ -27,9 +23,10 @@ FOR_EVER = 'trap "echo told; exit 3" TERM; echo up; while :; do sleep 0.05; done
 DEAF = 'trap "" TERM; echo up; while :; do sleep 0.05; done'
 
 
-@pytest.fixture
-def jobs(control_plane: Cluster, namespace: str) -> Jobs:
-    return Jobs(control_plane.api, namespace)
+def volumes(name: str) -> list[Json]:
+    """A ConfigMap and a Secret of this name."""
+    config = {"name": "config", "configMap": {"name": name}}
+    return [config, {"name": "secrets", "secret": {"secretName": name}}]
 
 
 def ended(nodes: Nodes, name: str) -> PodRecord:
@@ -68,7 +65,7 @@ def test_a_pod_waits_for_its_secret(nodes: Nodes, jobs: Jobs) -> None:
     jobs.make("ConfigMap", "app", {"repo": "acme/web"})
     text = 'cat "$CONFIG_DIR/repo" "$SECRETS_DIR/key"'
     main = script(text, volumeMounts=MOUNTS, env=DIRECTORIES)
-    jobs.start("late", main, volumes=VOLUMES)
+    jobs.start("late", main, volumes=volumes("app"))
     jobs.pod("late", waits_for("ContainerCreating"))
     assert "mounted" not in nodes.pod("late").times
     jobs.make("Secret", "app", {"key": "-and-a-secret"})
@@ -77,21 +74,23 @@ def test_a_pod_waits_for_its_secret(nodes: Nodes, jobs: Jobs) -> None:
 
 def test_a_mount_that_goes_on_failing_is_told_in_an_event(nodes: Nodes, jobs: Jobs) -> None:
     nodes.pull(mount_retry=0.05, mount_retry_most=0.05, mount_event_after=0.1)
-    jobs.start("never", script("true", volumeMounts=MOUNTS), volumes=VOLUMES)
+    jobs.start("never", script("true", volumeMounts=MOUNTS), volumes=volumes("nothing"))
     events = f"/api/v1/namespaces/{jobs.namespace}/events"
-    select = {"fieldSelector": "reason=FailedMount"}
-    until(lambda: jobs.api.get(events, **select)["items"], within=PATIENCE)
-    assert jobs.api.get(events, **select)["items"][0]["message"] == (
-        'MountVolume.SetUp failed for volume "config" : configmap "app" not found'
-    )
+    expected = 'MountVolume.SetUp failed for volume "config" : configmap "nothing" not found'
+
+    def told() -> bool:
+        found = jobs.api.get(events, fieldSelector="reason=FailedMount")["items"]
+        return expected in [event["message"] for event in found]
+
+    until(told, within=PATIENCE)
 
 
 def test_a_missing_key_of_the_environment_is_a_config_error(nodes: Nodes, jobs: Jobs) -> None:
-    reference = {"secretKeyRef": {"name": "absent", "key": "x"}}
+    reference = {"secretKeyRef": {"name": "unset", "key": "x"}}
     jobs.start("unset", script("echo $X", env=[{"name": "X", "valueFrom": reference}]))
     pod = jobs.pod("unset", waits_for("CreateContainerConfigError"))
-    assert state(pod)["waiting"]["message"] == 'secret "absent" not found'
-    jobs.make("Secret", "absent", {"x": "here"})
+    assert state(pod)["waiting"]["message"] == 'secret "unset" not found'
+    jobs.make("Secret", "unset", {"x": "here"})
     assert ended(nodes, "unset").log("main") == "here\n"
 
 
@@ -132,7 +131,7 @@ def test_a_pod_that_is_deleted_by_force_leaves_no_process(nodes: Nodes, jobs: Jo
 
 
 def test_a_pod_deleted_before_it_starts_never_starts(nodes: Nodes, jobs: Jobs) -> None:
-    jobs.start("early", script("echo up", volumeMounts=MOUNTS), volumes=VOLUMES)
+    jobs.start("early", script("echo up", volumeMounts=MOUNTS), volumes=volumes("none"))
     jobs.pod("early", waits_for("ContainerCreating"))
     jobs.delete("early")
     until(lambda: not jobs.pods("early"), within=PATIENCE)
@@ -179,13 +178,14 @@ def test_nodes_run_no_pods_of_another_namespace(
     others.start("stranger", script("true"))
     pod = others.pod("stranger", lambda pod: pod["status"].get("conditions"))
     assert pod["status"]["conditions"][0]["reason"] == "Unschedulable"
-    assert nodes.pods() == []
+    assert "stranger" not in [one.job for one in nodes.pods()]
 
 
 def test_the_end_of_the_nodes_is_the_end_of_their_processes(
-    control_plane: Cluster, jobs: Jobs, tmp_path: Path
+    control_plane: Cluster, namespace: str, tmp_path: Path
 ) -> None:
-    with Nodes(control_plane.kubeconfig, tmp_path, namespace=jobs.namespace) as nodes:
+    jobs = Jobs(control_plane.api, namespace)
+    with running_nodes(control_plane, namespace, tmp_path) as nodes:
         jobs.start("left", script(DEAF))
         record = up(nodes, jobs, "left")
         assert Path(f"/proc/{record.agent_pid}").exists()
@@ -205,8 +205,8 @@ def test_pods_find_what_others_left_in_their_claim(nodes: Nodes, jobs: Jobs) -> 
         "env": [{"name": "CACHE", "value": "/cache/file"}],
         "volumeMounts": [{"name": "cache", "mountPath": "/cache"}],
     }
-    volumes = [{"name": "cache", "persistentVolumeClaim": {"claimName": "cache"}}]
-    jobs.start("writer", script("echo kept > $CACHE", **mounted), volumes=volumes)
+    cache = [{"name": "cache", "persistentVolumeClaim": {"claimName": "cache"}}]
+    jobs.start("writer", script("echo kept > $CACHE", **mounted), volumes=cache)
     jobs.phase("writer", "Succeeded")
-    jobs.start("reader", script("cat $CACHE", **mounted), volumes=volumes)
+    jobs.start("reader", script("cat $CACHE", **mounted), volumes=cache)
     assert ended(nodes, "reader").log("main") == "kept\n"
