@@ -121,7 +121,7 @@ def stray(machine: OwnedMachine, attempts: Sequence[Attempt]) -> StrayVerdict:
 
 def missing(roll: Roll, machines: Iterable[OwnedMachine]) -> dict[str, int]:
     """Map machines that open lifecycles count on, and that are not alive, to their jobs."""
-    alive = {machine.machine_id for machine in machines}
+    alive = {machine.machine_id for machine in machines if not machine.remains}
     return {
         machine_id: job_id
         for job_id, machine_id in roll.machines.items()

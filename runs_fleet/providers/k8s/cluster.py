@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from runs_fleet.errors import NotThere, Refused
-from runs_fleet.providers.k8s.rest import Json, Rest
+from runs_fleet.providers.k8s.rest import METADATA, Json, Rest
 
 
 class Kind(NamedTuple):
@@ -72,6 +72,11 @@ class Cluster:
     def labelled(self, kind: Kind, selector: str) -> list[Json]:
         """List the objects with these labels."""
         found, _ = self._rest.items(self._path(kind), labelSelector=selector)
+        return found
+
+    def heads(self, kind: Kind, selector: str) -> list[Json]:
+        """List the objects with these labels by their metadata, and read nothing that they hold."""
+        found, _ = self._rest.items(self._path(kind), accept=METADATA, labelSelector=selector)
         return found
 
     def _post(self, body: Json, query: str) -> Json:

@@ -60,7 +60,8 @@ class Rest:
         for _ in range(MOST_PAGES):
             asked = {**query, "limit": str(PAGE), **({"continue": mark} if mark else {})}
             page = self._json("GET", path, query=asked, accept=accept)
-            found += page["items"]
+            # An empty list of metadata is null.
+            found += page["items"] or []
             version = page["metadata"]["resourceVersion"]
             if not (mark := page["metadata"].get("continue", "")):
                 return found, version
