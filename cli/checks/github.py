@@ -33,7 +33,9 @@ MEANINGS = {
     0: "GitHub cannot reach the webhook's URL",
     401: "the webhook's secret is none of RUNS_FLEET_WEBHOOK_SECRETS",
     404: "the URL is not that of the API, which ends in /webhook",
+    502: "GitHub, or a proxy before the API, reaches nobody at the webhook's URL",
     503: "the API reaches neither Temporal nor a spool",
+    504: "no answer came within the ten seconds that GitHub waits",
 }
 
 
@@ -152,7 +154,7 @@ def permissions(site: Site) -> Verdict:
         odd.append("actions: write is missing, so no job of a lost machine is run again")
     if settings.tell and _short(held, "checks", "write") and _short(held, "statuses", "write"):
         odd.append("checks: write is missing, so nobody is told why a job gets no runner")
-    return worst(bad, odd, "it may all that is needed", cure=APP_PAGE)
+    return worst(bad, odd, "it may do all that is needed", cure=APP_PAGE)
 
 
 def events(site: Site) -> Verdict:
@@ -193,13 +195,11 @@ def webhook(site: Site) -> Verdict:
     bad = [] if config.secret else ["it has no secret, and the API refuses what is not signed"]
     if config.content_type != "json":
         bad.append(f"its content type is {config.content_type!r} and must be 'json'")
+    odd = list[str]()
     if not config.url:
         bad.append("it has no URL")
-    odd = (
-        []
-        if urlsplit(config.url).path.endswith("/webhook")
-        else [f"{config.url} does not end in /webhook"]
-    )
+    elif not urlsplit(config.url).path.endswith("/webhook"):
+        odd.append(f"{config.url} does not end in /webhook")
     if config.url.startswith("http:") and site.settings.github_api_url.startswith("https:"):
         odd.append("its URL is not https")
     if str(config.insecure_ssl).partition(".")[0] != "0":

@@ -6,7 +6,7 @@ import json
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager
 from datetime import timedelta
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 import boto3
 import pytest
@@ -41,7 +41,6 @@ from tests.kube.cluster import (
     privileged_namespace,
     pytest_collection_modifyitems,
 )
-from tests.lifecycles import eventually
 from worker import schedules
 from workflows import attributes
 from workflows.market_watch import MarketWatch
@@ -49,9 +48,10 @@ from workflows.market_watch import MarketWatch
 __all__ = ["control_plane", "namespace", "privileged_namespace", "pytest_collection_modifyitems"]
 
 NAMESPACES = (f"doctor-{number}" for number in itertools.count(1))
-PATIENCE = 30.0
+PATIENCE = 35.0
 REPORT_SECRET = "a-secret-of-the-doctors-tests"
 Environ = dict[str, str]
+Answer = TypeVar("Answer")
 
 
 class Told(NamedTuple):
@@ -64,6 +64,16 @@ class Told(NamedTuple):
 
 # A variable that is None is not set.
 Doctor = Callable[[Mapping[str, str | None]], Awaitable[Told]]
+
+
+async def patiently(condition: Callable[[], Awaitable[Answer]]) -> Answer:
+    """Wait until a condition gives something, for as long as a loaded machine may need."""
+    deadline = asyncio.get_running_loop().time() + PATIENCE
+    while not (answer := await condition()):
+        if asyncio.get_running_loop().time() > deadline:
+            raise TimeoutError(f"it was not so within {PATIENCE:g} s")
+        await asyncio.sleep(0.05)
+    return answer
 
 
 async def found(look: Look, site: object) -> Finding:  # type: ignore[type-arg]
@@ -166,7 +176,7 @@ async def make_namespace(server: TemporalServer, *, days: int, known: bool = Tru
             return False
         return True
 
-    await eventually(answers)
+    await patiently(answers)
     return name
 
 

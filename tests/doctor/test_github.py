@@ -41,9 +41,13 @@ def github_says() -> Iterator[ScriptedGitHub]:
         yield server
 
 
+@pytest.fixture(scope="session")
+def key() -> AppKey:
+    return AppKey("4711", generate_private_key(public_exponent=65537, key_size=2048))
+
+
 @pytest.fixture
-def api(github_says: ScriptedGitHub) -> Iterator[GitHubApi]:
-    key = AppKey("4711", generate_private_key(public_exponent=65537, key_size=2048))
+def api(github_says: ScriptedGitHub, key: AppKey) -> Iterator[GitHubApi]:
     http = httpx.Client(verify=False, timeout=10)
     api = GitHubApi(github_says.url, key, http=http)
     yield api

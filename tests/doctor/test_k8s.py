@@ -13,8 +13,7 @@ from cli.checks.rights import ROLE, Right, needed
 from runs_fleet.settings import K8sSettings, load_worker
 from simulator.kube.cluster import Cluster, write_kubeconfig
 from tests.doctor import rbac
-from tests.doctor.conftest import found
-from tests.lifecycles import eventually
+from tests.doctor.conftest import found, patiently
 from tests.test_settings_k8s import K8S
 
 RIGHTS = list(needed())
@@ -60,8 +59,8 @@ async def settled(site: Site, words: str) -> Finding:
         finding = await found(k8s.permissions, site)
         return finding if words in finding.said else None
 
-    finding = await eventually(told)
-    assert isinstance(finding, Finding)
+    finding = await patiently(told)
+    assert finding is not None
     return finding
 
 

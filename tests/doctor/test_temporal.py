@@ -14,8 +14,7 @@ from cli.checks.temporal import Site, Wanted
 from runs_fleet import names
 from runs_fleet.census import SweepRequest
 from simulator.temporal import TemporalServer
-from tests.doctor.conftest import connected, found, make_namespace
-from tests.lifecycles import eventually
+from tests.doctor.conftest import connected, found, make_namespace, patiently
 from worker import schedules
 
 TYPES = {
@@ -64,7 +63,7 @@ async def test_search_attributes_are_told_apart(
     async def told() -> bool:
         return words in (await found(temporal.search_attributes, here)).said
 
-    await eventually(told)
+    await patiently(told)
     assert (await found(temporal.search_attributes, here)).status == status
 
 
