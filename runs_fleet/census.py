@@ -14,12 +14,13 @@ PartName = Literal["deliveries", "machines", "strays", "lost", "configs", "regis
 
 
 class OwnedMachine(Wire):
-    """A machine that bears our tags and has not ended."""
+    """A machine that bears our tags and has not ended; or what `remains` of one that has."""
 
     machine_id: str
     runner: str
     repo: str = ""
     launched_at: datetime
+    remains: bool = False
 
 
 class HeldConfig(Wire):

@@ -61,6 +61,14 @@ class Message:
 
 
 @dataclass(frozen=True)
+class MachineNews:
+    """What became of a machine; `routine` ends are how all of them end, and mostly no news."""
+
+    event: MachineEvent
+    routine: bool = False
+
+
+@dataclass(frozen=True)
 class Letter:
     """One message to send; `group` keeps order, `key` tells repeats, where the queue can."""
 
@@ -198,6 +206,22 @@ class Inventory(Protocol):
 
     def terminate(self, machine_id: str) -> None:
         """Remove this one machine and no other; already gone is a success."""
+        ...
+
+
+class MachineWatch(Protocol):
+    """What happens to machines, where the cloud is watched and sends no messages.
+
+    Of several watches only one has news at a time. What it had told before it began to watch anew
+    it may tell again.
+    """
+
+    def read(self) -> list[MachineNews]:
+        """Wait for news, a moment at the most; an empty list is a normal answer."""
+        ...
+
+    def close(self) -> None:
+        """Leave the watch to others; nothing is read any more."""
         ...
 
 
