@@ -21,6 +21,7 @@ from simulator.balancer import Balancer
 from simulator.clouds import Cloud
 from simulator.github.plans import Settings
 from simulator.github.world import GitHubWorld
+from simulator.kube.nodes import Nodes
 from simulator.kube.world import KubeWorld
 from simulator.ports import free_port
 from simulator.processes import die_with_parent, end, wait_for_port
@@ -118,6 +119,11 @@ class World:
     def api(self) -> subprocess.Popen[bytes] | None:
         """The first API."""
         return self.apis.get(0)
+
+    @property
+    def nodes(self) -> Nodes | None:
+        """The simulated nodes, if there are any."""
+        return self.kube.nodes
 
     @property
     def clouds(self) -> list[Cloud]:

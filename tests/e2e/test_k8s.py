@@ -1,0 +1,135 @@
+"""Kubernetes mode from GitHub's webhook to the last object gone, on a real control plane."""
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator
+
+import pytest
+import pytest_asyncio
+
+from runs_fleet.outcomes import JobOutcome
+from simulator.aws.models import Levers
+from simulator.kube.records import PodRecord
+from simulator.world import Plan, World
+from tests.e2e.fleet import Fleet
+from tests.kube.cluster import BUILD_WITHIN, built_or_skipped
+
+RUN = "runs-fleet=${{ github.run_id }}"
+ON_K8S, ON_EC2 = f"{RUN}/cpu=2", f"{RUN}/cpu=2/backend=ec2"
+BURST = 12
+PATIENCE = 90.0
+
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(BUILD_WITHIN)]
+
+
+@pytest.fixture(scope="module")
+def world(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[World]:
+    """Both modes at once: one API, and a worker of each."""
+    built_or_skipped(request)
+    plan = Plan(
+        modes=("k8s", "ec2"),
+        troubled=True,
+        levers=Levers(boot_seconds=0.2, boot_spread=0.1),
+        env={"RUNS_FLEET_FINISH_GRACE": "2s", "RUNS_FLEET_BUSY_LOOK": "1s"},
+    )
+    with World(plan, home=tmp_path_factory.mktemp("k8s")) as running:
+        yield running
+
+
+@pytest_asyncio.fixture
+async def fleet(world: World) -> AsyncIterator[Fleet]:
+    """A calm fleet; a test must leave no object behind and double nothing."""
+    fleet = await Fleet.of(world)
+    yield fleet
+    assert world.nodes is not None
+    world.nodes.calm()
+    await fleet.settled()
+    books = fleet.github.books(deliveries=False)
+    assert books.run_twice == ()
+    assert books.violations == ()
+
+
+async def ended(fleet: Fleet, job_id: int) -> JobOutcome:
+    """Wait until GitHub has concluded a job and its lifecycle is over."""
+    await concluded(fleet, [job_id])
+    return await asyncio.wait_for(fleet.handle(job_id).result(), PATIENCE)
+
+
+async def concluded(fleet: Fleet, jobs: list[int]) -> None:
+    await fleet.until(
+        lambda: all(fleet.job(each).status == "completed" for each in jobs),
+        what="the end of all jobs",
+        patience=PATIENCE,
+    )
+
+
+def pods(fleet: Fleet, job_id: int) -> list[PodRecord]:
+    """List the pods that were ever made for a job."""
+    assert fleet.world.nodes is not None
+    prefix = f"runs-fleet-{job_id}-"
+    return [pod for pod in fleet.world.nodes.pods() if pod.runner.startswith(prefix)]
+
+
+async def test_a_job_gets_a_pod_of_its_own_which_goes_with_all_its_objects(fleet: Fleet) -> None:
+    job_id = fleet.send(label=f"{ON_K8S}/private=true")
+    outcome = await ended(fleet, job_id)
+    assert (outcome.state, outcome.conclusion) == ("completed", "success")
+    assert [pod.exit_code for pod in pods(fleet, job_id)] == [0]
+    assert outcome.runner == f"runs-fleet-{job_id}-1"
+
+
+async def test_a_label_chooses_the_mode_where_both_are_served(fleet: Fleet) -> None:
+    here, there = fleet.send(label=ON_K8S), fleet.send(label=ON_EC2)
+    await ended(fleet, here)
+    await ended(fleet, there)
+    assert (len(pods(fleet, here)), len(fleet.machines(here))) == (1, 0)
+    assert (len(pods(fleet, there)), len(fleet.machines(there))) == (0, 1)
+
+
+async def test_a_job_whose_pod_is_evicted_runs_again(fleet: Fleet) -> None:
+    job_id = fleet.send(label=ON_K8S, seconds=60)
+    await fleet.until(lambda: fleet.job(job_id).status == "in_progress", what="a running job")
+    assert fleet.world.kube.take_back(f"runs-fleet-{job_id}-1")
+    outcome = await ended(fleet, job_id)
+    assert outcome.rerun_requested
+    run_id = fleet.job(job_id).run_id
+    again = await fleet.until(
+        lambda: [
+            job.id
+            for job in fleet.github.books(deliveries=False).jobs
+            if (job.run_id, job.run_attempt) == (run_id, 2)
+        ],
+        what="a re-run",
+    )
+    fleet.github.cancel_job(again[0])
+    await ended(fleet, again[0])
+
+
+async def test_a_job_cancelled_while_its_pod_waits_for_a_node_leaves_nothing(fleet: Fleet) -> None:
+    assert fleet.world.nodes is not None
+    fleet.world.nodes.fill()
+    job_id = fleet.send(label=ON_K8S)
+    await fleet.until(lambda: fleet.registrations(job_id), what="a registration")
+    page = fleet.handle(job_id)
+
+    async def waits() -> bool:
+        return "Unschedulable" in str(await page.query("__temporal_workflow_metadata"))
+
+    deadline = asyncio.get_running_loop().time() + PATIENCE
+    while not await waits():
+        assert asyncio.get_running_loop().time() < deadline, "nobody says what it waits for"
+        await asyncio.sleep(0.2)
+    fleet.github.cancel_job(job_id)
+    assert (await ended(fleet, job_id)).state == "cancelled"
+
+
+async def test_a_burst_outlives_the_api_server_and_valkey(fleet: Fleet) -> None:
+    world = fleet.world
+    assert world.kube.plane is not None
+    jobs = [fleet.send(label=ON_K8S, seconds=2) for _ in range(BURST)]
+    await fleet.until(lambda: any(pods(fleet, job) for job in jobs), what="a first pod")
+    await asyncio.to_thread(world.kube.plane.restart_apiserver)
+    await asyncio.to_thread(world.kube.valkey.restart)
+    await concluded(fleet, jobs)
+    assert {fleet.job(job).conclusion for job in jobs} == {"success"}
