@@ -209,6 +209,18 @@ class Inventory(Protocol):
         ...
 
 
+class Archive(Protocol):
+    """How jobs went, for when Temporal has forgotten them."""
+
+    def put(self, outcome: JobOutcome) -> None:
+        """Keep an outcome for some weeks; one that is kept already stays as it is."""
+        ...
+
+    def get(self, job_id: int) -> JobOutcome | None:
+        """Look an outcome up; None when it was never kept, or is too old."""
+        ...
+
+
 class MachineWatch(Protocol):
     """What happens to machines, where the cloud is watched and sends no messages.
 
