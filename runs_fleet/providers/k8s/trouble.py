@@ -8,10 +8,10 @@ from typing import Any
 
 from runs_fleet import names
 from runs_fleet.models import MachineEvent
+from runs_fleet.providers.k8s import marks
 
 Object = dict[str, Any]
 
-RUNNER_LABEL = "runs-fleet.io/runner"
 COMPLETED, DELETED, NODE_LOST, NODE_NOT_READY = "Completed", "Deleted", "NodeLost", "NodeNotReady"
 DEADLINE_EXCEEDED, OOM_KILLED = "DeadlineExceeded", "OOMKilled"
 # Causes for which the job is not to blame. Besides them, whatever Kubernetes calls a disruption.
@@ -80,7 +80,7 @@ class Sign:
 
 def runner_of(thing: Object) -> str:
     """Name the runner that a pod or a Job is for, or "" when it is none of ours."""
-    runner = str(thing["metadata"].get("labels", {}).get(RUNNER_LABEL, ""))
+    runner = str(thing["metadata"].get("labels", {}).get(marks.RUNNER, ""))
     return runner if names.owner(runner) else ""
 
 

@@ -15,13 +15,12 @@ from kubernetes.client import ApiClient
 
 from runs_fleet.errors import FleetError
 from runs_fleet.ports import MachineNews
+from runs_fleet.providers.k8s import marks
 from runs_fleet.providers.k8s.findings import Findings, Kind
 from runs_fleet.providers.k8s.lease import DURATION, Lease
 from runs_fleet.providers.k8s.reflector import Reflector
 from runs_fleet.providers.k8s.rest import Json, Rest
-from runs_fleet.providers.k8s.trouble import RUNNER_LABEL
 
-FLEET_LABEL = "runs-fleet.io/fleet"
 LOOK = 0.5
 # One holds the Lease, three follow; those of the last term may not have ended yet.
 THREADS = 8
@@ -99,7 +98,7 @@ class K8sWatch:
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._rest, self._namespace = Rest(client), namespace
-        self._selector = f"{FLEET_LABEL}={fleet},{RUNNER_LABEL}"
+        self._selector = f"{marks.FLEET}={fleet},{marks.RUNNER}"
         name, identity = f"runs-fleet-{fleet}-watch", f"runs-fleet-{uuid.uuid4().hex}"
         self._lease = Lease(self._rest, namespace, name, identity=identity, duration=lease_seconds)
         self._threads = ThreadPoolExecutor(THREADS, "watch")
