@@ -48,14 +48,15 @@ class ValkeyTelemetry:
         limit: float = LIMIT,
     ) -> None:
         self._client, self._stream, self._most, self._limit = client, stream, most, limit
-        self._thread = ThreadPoolExecutor(1, "telemetry")
+        # Together, for a server that writes to its disk does it once for all who wait.
+        self._threads = ThreadPoolExecutor(4, "telemetry")
         self._hanging: Future[None] | None = None
 
     def runner_released(self, facts: RunnerFacts) -> None:
         """Append one entry, and know that it is there, or that it is not."""
         if self._hanging is not None and not self._hanging.done():
             return _lost(facts, "an earlier one hangs")
-        writing = self._thread.submit(self._write, telemetry.fields(facts, _now()))
+        writing = self._threads.submit(self._write, telemetry.fields(facts, _now()))
         try:
             writing.result(self._limit)
         except TimeoutError:
@@ -65,8 +66,8 @@ class ValkeyTelemetry:
             _lost(facts, str(error))
 
     def close(self) -> None:
-        """Let the thread go once it is done."""
-        self._thread.shutdown(wait=False, cancel_futures=True)
+        """Let the threads go once they are done."""
+        self._threads.shutdown(wait=False, cancel_futures=True)
 
     def _write(self, fields: dict[str, str]) -> None:
         entry: dict[Any, Any] = dict(fields)
