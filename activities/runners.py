@@ -46,7 +46,8 @@ class RunnerActivities:
         self._telemetry = telemetry
         return self
 
-    @activity.defn
+    # It may have taken effect, so it is never interrupted; its answer tells.
+    @activity.defn(no_thread_cancel_exception=True)
     def create_machine(self, order: MachineOrder) -> Machine:
         """Create the machine of this order, or find the one it made before."""
         with verdicts():

@@ -31,6 +31,7 @@ from runs_fleet.models import (
 )
 from runs_fleet.outcomes import JobOutcome
 from tests.fakes import MemoryConfigs, MemoryGitHub, MemoryProvider
+from worker.heartbeats import BEAT, Heartbeats
 from workflows import attributes
 from workflows.runner_lifecycle import RunnerLifecycle
 
@@ -183,6 +184,8 @@ async def serving(
                 NoticeActivities(github.notices).tell,
             ],
             activity_executor=threads,
+            interceptors=[Heartbeats()],
+            max_heartbeat_throttle_interval=BEAT,
         ):
             yield name
 

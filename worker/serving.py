@@ -15,6 +15,7 @@ from temporalio.worker import (
 )
 
 from runs_fleet.settings import BadSettings
+from worker.heartbeats import BEAT, Heartbeats
 from workflows.market_watch import MarketWatch
 from workflows.runner_lifecycle import RunnerLifecycle
 from workflows.sweep import Sweep
@@ -23,6 +24,9 @@ from workflows.versioned import UpgradingMarketWatch, UpgradingSweep
 # Longer than any activity's call, so that a deploy repeats nothing.
 GRACE = timedelta(seconds=30)
 STICKY_LIMIT = timedelta(seconds=2)
+# What a worker takes in hand and does not get done in ten seconds, because it has too much in hand
+# or because it died, waits for those. One process of Python works at little more than one at once.
+WORKFLOW_TASKS = 20
 # The names that Temporal's worker controller sets.
 # https://github.com/temporalio/temporal-worker-controller
 BUILD, DEPLOYMENT = "TEMPORAL_WORKER_BUILD_ID", "TEMPORAL_DEPLOYMENT_NAME"
@@ -75,9 +79,12 @@ def worker(
         # here it would cost a third of the worker's time.
         workflow_runner=UnsandboxedWorkflowRunner(),
         max_concurrent_activities=executor._max_workers,
+        max_concurrent_workflow_tasks=WORKFLOW_TASKS,
         workflow_task_poller_behavior=PollerBehaviorAutoscaling(),
         activity_task_poller_behavior=PollerBehaviorAutoscaling(),
         sticky_queue_schedule_to_start_timeout=STICKY_LIMIT,
         graceful_shutdown_timeout=GRACE,
+        interceptors=[Heartbeats()],
+        max_heartbeat_throttle_interval=BEAT,
         deployment_config=version,
     )

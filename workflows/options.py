@@ -19,6 +19,7 @@ class Options(TypedDict):
 
     start_to_close_timeout: timedelta
     schedule_to_close_timeout: timedelta
+    heartbeat_timeout: timedelta | None
     retry_policy: RetryPolicy
     cancellation_type: ActivityCancellationType
 
@@ -29,6 +30,7 @@ def _options(
     return {
         "start_to_close_timeout": timedelta(seconds=call),
         "schedule_to_close_timeout": timedelta(seconds=patience),
+        "heartbeat_timeout": None,
         "retry_policy": RetryPolicy(
             initial_interval=timedelta(milliseconds=500),
             backoff_coefficient=2,
@@ -41,8 +43,12 @@ def _options(
     }
 
 
-# A worker that dies in the middle of a call costs at most `call` seconds.
-CREATE = _options(call=10, patience=600, pause=20)
+# A worker that dies in the middle of a call costs at most `call` seconds. Everybody waits for
+# creates, and a repeat of one that is still under way is harmless: they do not wait so long.
+CREATE: Options = {
+    **_options(call=10, patience=600, pause=20),
+    "heartbeat_timeout": timedelta(seconds=5),
+}
 REGISTER = _options(call=20, patience=600, pause=30)
 RELEASE = _options(call=25, patience=75, pause=10)
 ASK = _options(call=10, patience=20, pause=5)
