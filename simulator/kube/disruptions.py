@@ -29,7 +29,7 @@ class Disruptions:
     async def preempt(self, pod: str) -> None:
         """Delete a pod for one that is worth more."""
         life = self._pods.find(pod)
-        await self._condemn(life, {}, reason="PreemptionByScheduler", message=PREEMPTED)
+        await self._disrupt(life, {}, reason="PreemptionByScheduler", message=PREEMPTED)
         await self._ask(lambda: self._api.delete(path(life.pod)))
 
     async def drain(self, node: str) -> None:
@@ -43,29 +43,29 @@ class Disruptions:
         plan = self._fleet.plans.get(node)
         if plan is None:
             raise NoSuch(f"no node {node!r}; there are {sorted(self._fleet.plans)}")
-        lost = self._pods.on(node)
         self._fleet.silence(node)
-        for life in lost:
+        for life in self._pods.on(node):
             life.strike(Doom("NodeLost", mute=True))
         if not silent:
-            await self._fleet.forget(node)
-            for life in lost:
-                await self._collect(life)
+            await self.forget(node)
         if replace:
             await self._fleet.add(plan)
+
+    async def forget(self, node: str) -> None:
+        """Take a lost node out of the cluster, and its pods, as the garbage collector does."""
+        await self._fleet.forget(node)
+        for life in self._pods.on(node):
+            await self._disrupt(
+                life, {"phase": "Failed"}, reason="DeletionByPodGC", message=NO_NODE
+            )
+            await self._site.remove(life.pod)
 
     async def _evict(self, pod: Json) -> None:
         names = {key: pod["metadata"][key] for key in ("name", "namespace")}
         body = {"apiVersion": "policy/v1", "kind": "Eviction", "metadata": names}
         await self._ask(lambda: self._api.post(f"{path(pod)}/eviction", body))
 
-    async def _collect(self, life: PodLife) -> None:
-        """Remove a pod as the pod garbage collector does when its node is no more."""
-        failed = {"phase": "Failed"}
-        await self._condemn(life, failed, reason="DeletionByPodGC", message=NO_NODE)
-        await self._site.remove(life.pod)
-
-    async def _condemn(self, life: PodLife, status: Json, *, reason: str, message: str) -> None:
+    async def _disrupt(self, life: PodLife, status: Json, *, reason: str, message: str) -> None:
         said = condition("DisruptionTarget", True, reason=reason, message=message)
         patch = {"status": {**status, "conditions": [said]}}
         await self._ask(lambda: self._api.patch(f"{path(life.pod)}/status", patch))

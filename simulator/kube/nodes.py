@@ -148,6 +148,10 @@ class Nodes:
         """
         self._await(self._disruptions.lose(node, silent=silent, replace=replace))
 
+    def forget_node(self, node: str) -> None:
+        """Let the cloud say at last that a node which was lost silently is no more."""
+        self._await(self._disruptions.forget(node))
+
     def add_node(self, plan: NodePlan) -> str:
         """Bring one more node."""
         return self._await(self._fleet.add(plan))

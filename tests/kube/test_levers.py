@@ -121,6 +121,15 @@ def test_a_lost_node_takes_its_pods_along_and_is_replaced(nodes: Nodes, jobs: Jo
     assert len(nodes.names()) == number
 
 
+def test_pods_of_a_silent_node_stay_until_it_is_forgotten(nodes: Nodes, jobs: Jobs) -> None:
+    record = up(nodes, jobs, "stranded")
+    nodes.lose_node(record.node, silent=True)
+    assert over(nodes, "stranded").cause == "NodeLost"
+    assert jobs.pods("stranded")[0]["status"]["phase"] == "Running"
+    nodes.forget_node(record.node)
+    until(lambda: not jobs.pods("stranded"), within=PATIENCE)
+
+
 def test_a_node_can_be_added(nodes: Nodes, jobs: Jobs) -> None:
     name = nodes.add_node(NodePlan("special", labels={"kind": "special"}))
     jobs.start("picky", script("true"), nodeSelector={"kind": "special"})
