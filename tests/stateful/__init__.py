@@ -1,0 +1,1 @@
+"""The real lifecycle on a real server, between a world that misbehaves and workers that die."""
