@@ -227,8 +227,13 @@ class Lifecycle:
     def _stopped(self, call: Call) -> Turns:
         if not call.done:
             call.cancel()
-        while not call.done:
-            yield None
+        try:
+            while not call.done:
+                yield None
+        except Cancelled:
+            while not call.done:
+                yield None
+            raise
 
     def _call(self, perform: Callable[[], Any], limits: Limits) -> Call:
         outside = self.outside

@@ -89,7 +89,8 @@ class World:
             delay = self.rng.choice((self.rng.uniform(0, 5), self.rng.uniform(0, 600)))
             self.clock.after(delay, lambda: self._cancel(job))
         if self.chaos.hits("released"):
-            self.clock.after(self.rng.uniform(100, 900), lambda: self._release(job))
+            delay = self.rng.choice((self.rng.uniform(0, 10), self.rng.uniform(100, 900)))
+            self.clock.after(delay, lambda: self._release(job))
 
     def _cancel(self, job: Job) -> None:
         self.log("cancelled at GitHub", job.job_id)
