@@ -22,7 +22,7 @@ from intake.bounded import BoundedDoor
 from intake.breaker import Breaker
 from intake.intake import Intake
 from intake.requests import Routing
-from intake.spool import SENDERS, Spool
+from intake.spool import LIMIT, SENDERS, Spool
 from intake.spooled import SpooledDoor
 from runs_fleet import logs
 from runs_fleet.aws.clients import sender
@@ -116,6 +116,7 @@ def _spool(settings: ApiSettings) -> BatchOutbox | None:
             username=settings.valkey_username,
             password=password.get_secret_value() if password else "",
             ca=ca.read_text() if ca else None,
+            timeout=LIMIT,
         )
         return FifoOutbox(client, valkey.SPOOL)
     return None

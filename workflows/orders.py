@@ -2,7 +2,7 @@
 
 from datetime import timedelta
 
-from runs_fleet import names
+from runs_fleet import names, telemetry
 from runs_fleet.decisions import spent_quietly
 from runs_fleet.ledger import Ledger, Runner
 from runs_fleet.models import (
@@ -59,6 +59,7 @@ def release(ledger: Ledger, runner: Runner, *, force: bool) -> ReleaseRequest:
         spent=spent_quietly(runner),
         force=force,
         config_read=runner.config_read,
+        telemetry=telemetry.facts(ledger, runner),
     )
 
 

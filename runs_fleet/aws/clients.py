@@ -8,7 +8,7 @@ https://docs.aws.amazon.com/boto3/latest/guide/configuration.html
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import boto3
 from botocore.config import Config
@@ -53,6 +53,11 @@ def sender(
     """Make an SQS client for somebody who is waited for while it sends."""
     hasty = _config(pool, connect=1, read=2)
     return (session or boto3.Session()).client("sqs", config=hasty, endpoint_url=endpoint)
+
+
+def metrics(session: boto3.Session | None = None) -> Any:
+    """Make a CloudWatch client for one thread."""
+    return (session or boto3.Session()).client("cloudwatch", config=_config(1))
 
 
 def _config(pool: int, *, connect: float = CONNECT_TIMEOUT, read: float = READ_TIMEOUT) -> Config:

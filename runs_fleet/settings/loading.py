@@ -23,7 +23,9 @@ PLAIN = {
     "too_short": "too short",
 }
 LONGEST_QUOTE = 80
-EMPTY_MEANS_SOMETHING = frozenset({f"{PREFIX}METRICS_PORT", f"{PREFIX}SWEEP_INTERVAL"})
+EMPTY_MEANS_SOMETHING = frozenset(
+    f"{PREFIX}{name}" for name in ("METRICS_PORT", "SWEEP_INTERVAL", "EC2_METRICS_NAMESPACE")
+)
 
 
 class BadSettings(ValueError):

@@ -132,6 +132,19 @@ class Ec2Settings(WorkerSettings):
     reports_queue_url: Url = setting("EC2_REPORTS_QUEUE_URL", QUEUE)
     events_queue_url: Url | None = setting("EC2_EVENTS_QUEUE_URL", QUEUE, default=None)
     spool_queue_url: FifoUrl | None = setting("EC2_SPOOL_QUEUE_URL", SPOOL, default=None)
+    metrics_namespace: Annotated[str, Field(pattern=r"^([A-Za-z0-9._/#-]{1,255})?$")] = setting(
+        "EC2_METRICS_NAMESPACE",
+        "a namespace of CloudWatch, not AWS/..., or empty for none",
+        default="RunsFleet",
+    )
+
+    @field_validator("metrics_namespace")
+    @classmethod
+    def _own_namespace(cls, namespace: str) -> str:
+        # https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_PutMetricData.html
+        if namespace.startswith("AWS/"):
+            raise ValueError("belongs to AWS")
+        return namespace
 
     @property
     def launch_templates(self) -> Mapping[Arch, LaunchTemplate]:

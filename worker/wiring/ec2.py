@@ -6,7 +6,7 @@ from temporalio.runtime import Runtime
 
 from activities.runners import RunnerActivities
 from runs_fleet import names
-from runs_fleet.aws.clients import Clients, clients
+from runs_fleet.aws.clients import Clients, clients, metrics
 from runs_fleet.providers.ec2.capacity import CapacityMemory
 from runs_fleet.providers.ec2.events import machine_event
 from runs_fleet.providers.ec2.inventory import Ec2Inventory
@@ -14,6 +14,7 @@ from runs_fleet.providers.ec2.provider import Ec2Provider
 from runs_fleet.providers.ec2.site import Site
 from runs_fleet.providers.ec2.ssm import SsmConfigStore
 from runs_fleet.queues.sqs import SqsInbox
+from runs_fleet.queues.telemetry import CloudWatchTelemetry
 from runs_fleet.settings import Ec2Settings, LaunchTemplate
 from worker.counts import Counts
 from worker.deliveries import MachineDeliveries, ReportDeliveries
@@ -25,6 +26,8 @@ from worker.wiring.wired import Wired
 
 # The end of a machine is mostly our own doing, and the notice of a spot loss is two minutes long.
 EVENTS_GATHER = 5.0
+# CloudWatch keeps one value a minute.
+METRICS_EVERY = 60.0
 # A spooled event is handed over within a second or two; a job waits for it while a dead worker
 # seems to have it in hand.
 SPOOL_HIDDEN = 10
@@ -41,6 +44,7 @@ def wire(
     configs = SsmConfigStore(aws.ssm, settings.ssm_prefix)
     inventory = Ec2Inventory(aws.ec2, aws.ssm, settings.ssm_prefix, fleet=settings.fleet)
     hub = wired.github(settings, counts)
+    telemetry = _telemetry(settings, region)
     runners = RunnerActivities(
         provider,
         configs,
@@ -48,6 +52,8 @@ def wire(
         report_secret=settings.report_secret.get_secret_value(),
         reports_address=settings.reports_queue_url,
     )
+    if telemetry is not None:
+        runners.telling(telemetry)
     return Wired(
         task_queue=names.task_queue("ec2"),
         activities=wired.activities(
@@ -60,6 +66,7 @@ def wire(
         carriers=[
             *_relays(settings, temporal, aws, counts=counts),
             MarketLink(temporal, settings.mode, memory, counts.market),
+            *([wired.Closing(telemetry.close)] if telemetry else []),
         ],
         cloud="aws",
         warm_up=provider.warm_up,
@@ -88,6 +95,13 @@ def _relays(
         # A job's next event waits until its last one is acknowledged.
         relays.append(Relay("spool", inbox, spool, counts, gather=0, ack_after=0))
     return relays
+
+
+def _telemetry(settings: Ec2Settings, region: str | None) -> CloudWatchTelemetry | None:
+    if not settings.metrics_namespace:
+        return None
+    client = metrics(boto3.Session(region_name=region))
+    return CloudWatchTelemetry(client, settings.metrics_namespace, every=METRICS_EVERY)
 
 
 def _site(settings: Ec2Settings) -> Site:

@@ -46,7 +46,7 @@ def wire(settings: K8sSettings, temporal: Client, runtime: Runtime) -> Wired:
         hub,
         report_secret=settings.report_secret.get_secret_value(),
         reports_address=settings.runner_reports().get_secret_value(),
-    ).telling(ValkeyTelemetry(streams))
+    ).telling(telemetry := ValkeyTelemetry(streams))
     return Wired(
         task_queue=names.task_queue("k8s"),
         activities=wired.activities(
@@ -59,6 +59,7 @@ def wire(settings: K8sSettings, temporal: Client, runtime: Runtime) -> Wired:
         carriers=[
             *_relays(settings, temporal, streams, counts=counts),
             Watching(temporal, K8sWatch(client, settings.namespace, fleet=place.fleet), counts),
+            wired.Closing(telemetry.close),
         ],
         cloud="kubernetes",
         warm_up=provider.warm_up,

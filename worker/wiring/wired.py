@@ -1,5 +1,6 @@
 """What a worker of any mode runs, and how the parts that both modes share are put together."""
 
+import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
@@ -39,6 +40,21 @@ class Carrier(Protocol):
     async def run(self) -> None: ...
 
     async def close(self) -> None: ...
+
+
+@dataclass(frozen=True)
+class Closing:
+    """Does nothing but end something when the worker does."""
+
+    end: Callable[[], None]
+
+    async def run(self) -> None:
+        """Wait to be cancelled."""
+        await asyncio.Event().wait()
+
+    async def close(self) -> None:
+        """End it, in a thread: it may have something to send."""
+        await asyncio.to_thread(self.end)
 
 
 @dataclass(frozen=True)
