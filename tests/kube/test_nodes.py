@@ -146,9 +146,16 @@ def test_a_pod_that_lives_too_long_is_ended(nodes: Nodes, jobs: Jobs) -> None:
 
 
 def test_a_sidecar_ends_with_the_main_container(nodes: Nodes, jobs: Jobs) -> None:
-    beside = script(FOR_EVER, name="beside", restartPolicy="Always")
+    shared: dict[str, Any] = {
+        "env": [{"name": "UP", "value": "/shared/up"}],
+        "volumeMounts": [{"name": "shared", "mountPath": "/shared"}],
+    }
+    text = FOR_EVER.replace("echo up", "touch $UP")
+    beside = script(text, name="beside", restartPolicy="Always", **shared)
     dind = {**beside, "name": "dind", "image": "docker:dind", "command": ["dockerd"]}
-    jobs.start("pair", script("echo done"), initContainers=[beside, dind])
+    main = script("until [ -e $UP ]; do sleep 0.05; done", **shared)
+    folder = [{"name": "shared", "emptyDir": {}}]
+    jobs.start("pair", main, initContainers=[beside, dind], volumes=folder)
     pod = jobs.phase("pair", "Succeeded")
     codes = [
         one["state"]["terminated"]["exitCode"] for one in pod["status"]["initContainerStatuses"]
