@@ -53,7 +53,9 @@ class Valkey:
         return [opened(fields["body"], secret=SECRET) for _, fields in entries]
 
     def story(self) -> list[str]:
-        return [f"{report.kind} {report.outcome}".strip() for report in self.reports()]
+        """Tell what was reported; a report whose answer was late is sent again."""
+        said = (f"{report.kind} {report.outcome}".strip() for report in self.reports())
+        return list(dict.fromkeys(said))
 
     def wait_for(self, kind: str) -> None:
         """Return as soon as there is a report of this kind."""
@@ -69,6 +71,8 @@ class Pod:
         for directory in (self.runner_dir, self.secrets, self._config):
             directory.mkdir()
         (self._config / "repo").write_text("acme/shop")
+        self._gate = self.runner_dir / "go"
+        os.mkfifo(self._gate)
         self._valkey = valkey
         self.environ = {
             "PATH": os.environ["PATH"],
@@ -100,6 +104,10 @@ class Pod:
             self._process = subprocess.Popen(
                 [sys.executable, "-m", "agent"], env=self.environ, stderr=log
             )
+
+    def let_on(self) -> None:
+        """Let a runner pass that waits at its gate."""
+        self._gate.write_text("on\n")
 
     def terminate(self) -> None:
         """Tell it to go, as a kubelet does."""

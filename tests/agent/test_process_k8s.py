@@ -1,6 +1,5 @@
 """The agent as a pod starts it: one process, real files, a real Valkey with its users."""
 
-import os
 import socket
 import subprocess
 import sys
@@ -14,8 +13,13 @@ from tests.agent.fakes import JIT, PATIENCE, RUNNER
 from tests.agent.pods import PASSWORD, Pod, Valkey
 
 GATE = "read -r < go\n"
-JOB_WITH_A_GATE = (
-    scripts.HELLO + scripts.LISTENING + scripts.RUNNING + GATE + scripts.completed("Succeeded")
+GATED_JOB = (
+    scripts.HELLO
+    + scripts.LISTENING
+    + GATE
+    + scripts.RUNNING
+    + GATE
+    + scripts.completed("Succeeded")
 )
 
 
@@ -29,7 +33,6 @@ def valkey(tmp_path: Path) -> Iterator[Valkey]:
 @pytest.fixture
 def pod(tmp_path: Path, valkey: Valkey) -> Iterator[Pod]:
     with Pod(tmp_path, valkey) as made:
-        os.mkfifo(made.runner_dir / "go")
         yield made
 
 
@@ -101,28 +104,31 @@ def test_a_job_goes_on_while_valkey_is_away_and_is_told_when_it_is_back(
     pod: Pod, valkey: Valkey
 ) -> None:
     valkey.server.start()
-    pod.install(JOB_WITH_A_GATE)
+    pod.install(GATED_JOB)
     pod.mount()
     pod.start()
-    valkey.wait_for("started")
+    valkey.wait_for("ready")
     valkey.server.kill()
-    (pod.runner_dir / "go").write_text("on\n")
+    pod.let_on()
     pod.wait_for_log("report not sent yet")
     valkey.server.start()
+    valkey.wait_for("started")
+    pod.let_on()
     assert pod.exit_code() == 0
-    assert list(dict.fromkeys(valkey.story())) == ["ready", "started", "finished Succeeded"]
+    assert valkey.story() == ["ready", "started", "finished Succeeded"]
 
 
 def test_a_valkey_that_comes_late_hears_everything(pod: Pod, valkey: Valkey) -> None:
-    pod.install(JOB_WITH_A_GATE)
+    pod.install(GATED_JOB)
     pod.mount()
     pod.start()
+    pod.let_on()
     pod.wait_for_log("report not sent yet")
     valkey.server.start()
     valkey.wait_for("started")
-    (pod.runner_dir / "go").write_text("on\n")
+    pod.let_on()
     assert pod.exit_code() == 0
-    assert list(dict.fromkeys(valkey.story())) == ["ready", "started", "finished Succeeded"]
+    assert valkey.story() == ["ready", "started", "finished Succeeded"]
 
 
 def test_a_valkey_that_never_answers_fails_no_job(pod: Pod) -> None:
