@@ -1,7 +1,6 @@
 """A worker of Kubernetes mode: Jobs, Secrets and Valkey Streams."""
 
 import redis
-from runs_fleet.providers.k8s.inventory import K8sInventory
 from temporalio.client import Client
 from temporalio.runtime import Runtime
 
@@ -10,6 +9,7 @@ from runs_fleet import names
 from runs_fleet.providers.k8s.client import connect
 from runs_fleet.providers.k8s.cluster import Cluster
 from runs_fleet.providers.k8s.configs import K8sConfigStore
+from runs_fleet.providers.k8s.inventory import K8sInventory
 from runs_fleet.providers.k8s.owners import Owners
 from runs_fleet.providers.k8s.provider import K8sProvider
 from runs_fleet.providers.k8s.rest import Rest
