@@ -14,7 +14,7 @@ from runs_fleet.errors import FleetError
 from runs_fleet.redaction import redact
 
 # Longer than the clients' own limits, whose errors tell more.
-LIMIT = 15.0
+LIMIT = 30.0
 LONGEST = 600
 Site = TypeVar("Site")
 Answer = TypeVar("Answer")

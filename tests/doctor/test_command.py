@@ -9,6 +9,9 @@ from simulator.github import GitHubWorld
 from simulator.temporal import TemporalServer
 from tests.doctor.conftest import REPORT_SECRET, Doctor, Environ, once_all_is_well, working
 
+# The first test of a process starts the world, which takes long on a loaded machine.
+pytestmark = pytest.mark.timeout(240)
+
 # Nobody listens at a port that only root could open.
 NOBODY = "127.0.0.1:1"
 

@@ -20,6 +20,9 @@ from tests.doctor.conftest import (
 )
 from tests.test_settings_k8s import K8S, USERS
 
+# The first test of a process starts the world, which takes long on a loaded machine.
+pytestmark = pytest.mark.timeout(240)
+
 PASSWORDS = [value for name, value in USERS.items() if name.endswith("PASSWORD")]
 NOT_FOR_THE_WORKER = {"namespace", "service account"}
 

@@ -18,6 +18,9 @@ from tests.doctor.conftest import Doctor, Environ, found
 from tests.ec2.orders import order
 from tests.test_settings import WORKER
 
+# The first test of a process starts the world, which takes long on a loaded machine.
+pytestmark = pytest.mark.timeout(240)
+
 NUMBERS = itertools.count(1)
 LOOKS: list[Look[Site]] = [*ec2.CHECKS.values(), *buying.CHECKS.values(), *queues.CHECKS.values()]
 WHOLE = {

@@ -16,6 +16,9 @@ from tests.doctor import rbac
 from tests.doctor.conftest import found, patiently
 from tests.test_settings_k8s import K8S
 
+# The first test of a process starts the world, which takes long on a loaded machine.
+pytestmark = pytest.mark.timeout(240)
+
 RIGHTS = list(needed())
 
 

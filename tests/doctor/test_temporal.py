@@ -17,6 +17,9 @@ from simulator.temporal import TemporalServer
 from tests.doctor.conftest import connected, found, make_namespace, patiently
 from worker import schedules
 
+# The first test of a process starts the world, which takes long on a loaded machine.
+pytestmark = pytest.mark.timeout(240)
+
 TYPES = {
     "KEYWORD": IndexedValueType.INDEXED_VALUE_TYPE_KEYWORD,
     "TEXT": IndexedValueType.INDEXED_VALUE_TYPE_TEXT,

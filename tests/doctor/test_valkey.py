@@ -15,6 +15,9 @@ from simulator.valkey import ValkeyServer
 from tests.doctor.conftest import found
 from tests.test_settings_k8s import K8S, USERS
 
+# The first test of a process starts the world, which takes long on a loaded machine.
+pytestmark = pytest.mark.timeout(240)
+
 FLEET = valkey_users.fleet("worker", USERS["RUNS_FLEET_VALKEY_PASSWORD"])
 RUNNER = valkey_users.runner("runner", USERS["RUNS_FLEET_VALKEY_RUNNER_PASSWORD"])
 NOBODY = valkey_users.NOBODY
