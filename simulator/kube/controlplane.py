@@ -110,10 +110,15 @@ class ControlPlane:
         self._running["kube-apiserver"].kill()
         self._running["kube-apiserver"].wait()
 
+    def launch_apiserver(self) -> None:
+        """Start the API server again and wait for nothing; one that runs is left alone."""
+        if self._running["kube-apiserver"].poll() is not None:
+            self._launch_apiserver()
+
     def start_apiserver(self) -> None:
         """Start the API server again, where it was; what it stored is still there."""
         for left in reversed(range(TRIES)):
-            self._launch_apiserver()
+            self.launch_apiserver()
             try:
                 return self._wait_ready()
             except ControlPlaneFailed:

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from simulator.kube.api import Api, ApiError, Json
 from simulator.kube.fleet import NodeFleet
-from simulator.kube.kubelet import Doom, PodLife
+from simulator.kube.kubelet import NODE_LOST, PodLife
 from simulator.kube.pods import NoSuch, Pods
 from simulator.kube.site import Site, path
 from simulator.kube.status import condition
@@ -32,24 +32,28 @@ class Disruptions:
         await self._disrupt(life, {}, reason="PreemptionByScheduler", message=PREEMPTED)
         await self._ask(lambda: self._api.delete(path(life.pod)))
 
-    async def drain(self, node: str) -> None:
+    async def drain(self, node: str) -> list[str]:
         """Let nothing more come to a node, and evict what is there."""
         await self._fleet.taint(node, RECLAIMED)
-        for life in self._pods.on(node):
+        there = self._pods.on(node)
+        for life in there:
             await self._evict(life.pod)
+        return [life.book.record.name for life in there]
 
-    async def lose(self, node: str, *, silent: bool, replace: bool) -> None:
+    async def lose(self, node: str, *, silent: bool, replace: bool) -> list[str]:
         """Cut a node off; unless `silent`, the cluster learns of it at once."""
         plan = self._fleet.plans.get(node)
         if plan is None:
             raise NoSuch(f"no node {node!r}; there are {sorted(self._fleet.plans)}")
         self._fleet.silence(node)
-        for life in self._pods.on(node):
-            life.strike(Doom("NodeLost", mute=True))
+        there = self._pods.on(node)
+        for life in there:
+            life.strike(NODE_LOST)
         if not silent:
             await self.forget(node)
         if replace:
             await self._fleet.add(plan)
+        return [life.book.record.name for life in there]
 
     async def forget(self, node: str) -> None:
         """Take a lost node out of the cluster, and its pods, as the garbage collector does."""

@@ -40,7 +40,7 @@ class NodeFleet:
         return name
 
     async def renew(self) -> None:
-        """Renew the leases for ever."""
+        """Renew the leases for ever, and say of nodes that were given up that they are well."""
         while True:
             await asyncio.sleep(self._site.manners.lease_every)
             for name in set(self.plans) - self._silent:
@@ -62,6 +62,10 @@ class NodeFleet:
     def silence(self, name: str) -> None:
         """Let a node say nothing more."""
         self._silent.add(name)
+
+    def is_silent(self, name: str) -> bool:
+        """Tell whether a node says nothing any more."""
+        return name in self._silent
 
     async def forget(self, name: str) -> None:
         """Take a node out of the cluster, as a cloud does with one that it has lost."""
@@ -104,6 +108,10 @@ class NodeFleet:
     def _renew(self, name: str, body: Json) -> None:
         with suppress(ApiError):
             self._api.patch(f"{machines.LEASES}/{name}", {"spec": body["spec"]}, kind=MERGE)
+            status = self._api.get(f"{NODES}/{name}")["status"]
+            if not any(one["type"] == "Ready" and one["status"] == "True" for one in _said(status)):
+                patch = {"status": {"conditions": [machines.ready()]}}
+                self._api.patch(f"{NODES}/{name}/status", patch)
 
     def _delete(self, name: str) -> None:
         for path in (f"{NODES}/{name}", f"{machines.LEASES}/{name}"):
@@ -112,3 +120,7 @@ class NodeFleet:
             except ApiError as error:
                 if error.status != NOT_FOUND:
                     raise
+
+
+def _said(status: Json) -> list[Json]:
+    return list(status.get("conditions", ()))

@@ -29,6 +29,9 @@ class Doom:
     mute: bool = False
 
 
+NODE_LOST = Doom("NodeLost", mute=True)
+
+
 class PodLife:
     """One pod. All methods belong to the loop's thread; `live` runs until the pod is gone."""
 
@@ -146,7 +149,7 @@ class PodLife:
     async def _bring_up(self, one: Container) -> None:
         """Start a container, once nothing stands in its way."""
         env = await self._environment(one)
-        if containers.is_idle(one.spec, self._site.manners.idle) and not containers.is_agent(env):
+        if self._does_nothing(one, env):
             process: Process = Idle()
         else:
             name, home = f"{self.pod['metadata']['uid']}/{one.name}", self.home / one.name
@@ -156,6 +159,11 @@ class PodLife:
         one.state = status.running()
         if pid and one.name == self.main:
             self.book.started(pid)
+
+    def _does_nothing(self, one: Container, env: dict[str, str]) -> bool:
+        if containers.is_agent(env):
+            return self._site.is_mute()
+        return containers.is_idle(one.spec, self._site.manners.idle)
 
     async def _environment(self, one: Container) -> dict[str, str]:
         while True:

@@ -118,10 +118,18 @@ class Nodes:
         """Leave no room on nodes that match: new pods are unschedulable there."""
         self._await(self._fleet.fill(fnmatch.filter(self.names(), pattern)))
 
+    def resume(self) -> None:
+        """Put right what `stall` and its kin have done."""
+        self._do(self._site.stalls.clear)
+
+    def empty(self) -> None:
+        """Put right what `fill` has done."""
+        self._await(self._fleet.empty())
+
     def calm(self) -> None:
         """Put right what `stall`, its kin and `fill` have done."""
-        self._do(self._site.stalls.clear)
-        self._await(self._fleet.empty())
+        self.resume()
+        self.empty()
 
     def evict(self, pod: str, message: str = LOW) -> None:
         """Evict a pod as a kubelet does whose node is under pressure."""
@@ -136,17 +144,20 @@ class Nodes:
         """Delete a pod as the scheduler does when another one is worth more."""
         self._await(self._disruptions.preempt(pod))
 
-    def drain(self, node: str) -> None:
-        """Let no new pods come, and evict all pods through the API, as for a spot notice."""
-        self._await(self._disruptions.drain(node))
+    def drain(self, node: str) -> list[str]:
+        """Let no new pods come, and evict all pods through the API, as for a spot notice.
 
-    def lose_node(self, node: str, *, silent: bool = False, replace: bool = True) -> None:
-        """Take a node away with all that runs on it.
+        Returns the pods.
+        """
+        return self._await(self._disruptions.drain(node))
+
+    def lose_node(self, node: str, *, silent: bool = False, replace: bool = True) -> list[str]:
+        """Take a node away with all that runs on it; returns the pods.
 
         The cloud says so at once, and the node's pods are removed; or, `silent`, nobody does, and
         the control plane has to find out. A node like it comes in its place, unless told not to.
         """
-        self._await(self._disruptions.lose(node, silent=silent, replace=replace))
+        return self._await(self._disruptions.lose(node, silent=silent, replace=replace))
 
     def forget_node(self, node: str) -> None:
         """Let the cloud say at last that a node which was lost silently is no more."""

@@ -55,6 +55,7 @@ class Manners:
 
     A kubelet doubles the pause between two tries to mount up to two minutes; nobody wants to
     wait for that in a test. `idle` are images that only wait for their end, as a pause container.
+    The next `mute` agents that start never say a word.
     """
 
     boot_seconds: float = 0.2
@@ -64,4 +65,5 @@ class Manners:
     mount_event_after: float = 2.0
     stalled_look: float = 0.2
     lease_every: float = 10.0
+    mute: int = 0
     idle: tuple[str, ...] = ("*pause*", "*dind*", "docker:*", "*/docker:*")

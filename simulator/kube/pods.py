@@ -2,7 +2,7 @@
 
 from simulator.kube.api import Json
 from simulator.kube.fleet import NodeFleet
-from simulator.kube.kubelet import PodLife
+from simulator.kube.kubelet import NODE_LOST, PodLife
 from simulator.kube.records import PodRecord
 from simulator.kube.site import Site
 
@@ -37,6 +37,9 @@ class Pods:
             self._lives[uid].saw(pod)
         elif pod["spec"]["nodeName"] in self._fleet.plans and not _over(pod):
             life = self._lives[uid] = PodLife(pod, self._site)
+            if self._fleet.is_silent(life.node):
+                # The scheduler does not know yet that nobody is there to start it.
+                life.strike(NODE_LOST)
             life.saw(pod)
             self._site.keep(life.live())
 

@@ -3,9 +3,10 @@
 import asyncio
 import ssl
 import threading
+import time
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
 
@@ -28,6 +29,7 @@ class Call:
     method: str
     path: str
     fault: str = ""
+    at: float = field(default_factory=time.time, compare=False)
 
 
 class Proxy:

@@ -16,10 +16,10 @@ BEGAN, OVER = "Running job: ", " completed with result: "
 class PodRecord:
     """One pod that was bound to a node.
 
-    `times` are Unix times by what happened: bound, mounted, running, ended, gone. `cause` is
-    empty while the pod lives; then Completed, Error, or what ended it from outside: Deleted,
-    Vanished, Evicted, OOMKilled, DeadlineExceeded or NodeLost. `busy` says whether a job ran at
-    that moment.
+    `times` are Unix times by what happened: bound, mounted, running, struck, ended, gone. `cause`
+    is empty while the pod lives; then Completed, Error, or what has struck it from outside:
+    Deleted, Vanished, Evicted, OOMKilled, DeadlineExceeded or NodeLost. `busy` says whether a job
+    ran at that moment.
     """
 
     namespace: str
@@ -92,6 +92,7 @@ class Book:
         log = self._record.log(container)
         busy = log.count(BEGAN) > log.count(OVER)
         self._record = replace(self._record, cause=cause, busy=busy)
+        self.note("struck")
 
     def ended(self, code: int | None) -> None:
         """Write down the end of the main container."""

@@ -115,6 +115,13 @@ class Site:
                 return status.waiting(one.reason, one.message)
         return None
 
+    def is_mute(self) -> bool:
+        """Draw whether an agent that starts never says a word."""
+        if self.manners.mute > 0:
+            self.manners.mute -= 1
+            return True
+        return False
+
     def boot_time(self) -> float:
         """Draw how long it takes until a container starts."""
         spread = self._random.uniform(-1, 1) * self.manners.boot_spread

@@ -129,7 +129,7 @@ class KubeWorld:
         return pod
 
     def _start_cluster(self) -> None:
-        plane = ControlPlane(self.home / "plane", Options(node_grace=20, tolerated=5))
+        plane = ControlPlane(self.home / "plane", Options(node_grace=40, tolerated=5))
         self.plane = self._stack.enter_context(plane)
         self._cluster = plane.cluster
         self.cluster.create_namespace(self.namespace)
