@@ -9,13 +9,14 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
+from runs_fleet.models import Mode
 from simulator.chaos import report, schedule, timeline, trial
 from simulator.chaos.evidence import Evidence
 from simulator.chaos.invariants import Broken, broken
 
 TERMINATED = 143
 MOST_TOLD = 3
-BEGIN, END = "<!-- chaos: begin -->\n", "<!-- chaos: end -->"
+MARKS: dict[Mode, str] = {"ec2": "chaos", "k8s": "chaos-k8s"}
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -24,32 +25,33 @@ def main(argv: Sequence[str] | None = None) -> int:
     asked = _parser().parse_args(argv)
     rows = []
     for seed in asked.seeds:
-        rows.append(_seed(seed, asked.jobs))
+        rows.append(_seed(schedule.plan(seed, asked.jobs, asked.mode)))
         if not rows[-1].clean and not asked.keep_going:
             break
     found = report.summary(rows)
     sys.stdout.write(found.model_dump_json(indent=2) if asked.json else report.markdown(found))
     sys.stdout.write("\n")
     if asked.markdown:
-        write_table(asked.markdown, report.markdown(found))
+        write_table(asked.markdown, report.markdown(found), mark=MARKS[asked.mode])
     return 0 if found.clean else 1
 
 
-def _seed(seed: int, jobs: int) -> report.Row:
+def _seed(planned: schedule.Schedule) -> report.Row:
     """Run one seed; the logs of a broken one are kept, and its story is told."""
-    home, began = Path(tempfile.mkdtemp(prefix=f"runs-fleet-chaos-{seed}-")), time.monotonic()
+    seed, began = planned.seed, time.monotonic()
+    home = Path(tempfile.mkdtemp(prefix=f"runs-fleet-chaos-{seed}-"))
 
     def say(words: str) -> None:
         sys.stderr.write(f"seed {seed}  {time.monotonic() - began:4.0f} s  {words}\n")
 
-    evidence = trial.run(schedule.plan(seed, jobs), home=home, say=say)
+    evidence = trial.run(planned, home=home, say=say)
     found = broken(evidence)
     row = report.row(evidence, found)
     faults = sum(row.faults.values())
     say(f"{row.jobs} jobs, {faults} faults, {len(found)} promises broken, {row.seconds:.0f} s")
     if found:
         (home / "evidence.json").write_text(evidence.model_dump_json(indent=1))
-        sys.stderr.write("\n".join(_story(evidence, found, jobs, home)) + "\n")
+        sys.stderr.write("\n".join(_story(evidence, found, planned.jobs, home)) + "\n")
     else:
         shutil.rmtree(home, ignore_errors=True)
     return row
@@ -61,17 +63,19 @@ def _story(evidence: Evidence, found: list[Broken], jobs: int, home: Path) -> It
     for job_id in list(dict.fromkeys(one.job_id for one in found))[:MOST_TOLD]:
         yield f"\nThe faults, and job {job_id}:" if job_id else "\nThe faults:"
         yield from timeline.tell(evidence, job_id)
-    yield f"\nAgain: python -m simulator.chaos --seeds {evidence.seed} --jobs {jobs}"
+    again = f"--mode {evidence.mode} --seeds {evidence.seed} --jobs {jobs}"
+    yield f"\nAgain: python -m simulator.chaos {again}"
     yield f"Logs, histories and evidence: {home}"
 
 
-def write_table(path: Path, table: str) -> None:
+def write_table(path: Path, table: str, *, mark: str = "chaos") -> None:
     """Put the table between its marks in a document."""
-    before, begin, rest = path.read_text().partition(BEGIN)
-    _, end, after = rest.partition(END)
+    opening, closing = f"<!-- {mark}: begin -->\n", f"<!-- {mark}: end -->"
+    before, begin, rest = path.read_text().partition(opening)
+    _, end, after = rest.partition(closing)
     if not begin or not end:
-        raise SystemExit(f"{path} has no {BEGIN.strip()} and {END}")
-    path.write_text(f"{before}{BEGIN}{table}{END}{after}")
+        raise SystemExit(f"{path} has no {opening.strip()} and {closing}")
+    path.write_text(f"{before}{opening}{table}{closing}{after}")
 
 
 def _seeds(text: str) -> range:
@@ -83,6 +87,7 @@ def _seeds(text: str) -> range:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m simulator.chaos", description=__doc__)
     add: Callable[..., object] = parser.add_argument
+    add("--mode", choices=sorted(MARKS), default="ec2", help="ec2 (the default) or k8s")
     add("--seeds", type=_seeds, default=range(1, 21), help="such as 7 or 1-20 (the default)")
     add("--jobs", type=int, default=100, help="how many for each seed; 100 by default")
     add("--keep-going", action="store_true", help="do not stop at the first broken seed")

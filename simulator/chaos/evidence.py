@@ -1,29 +1,32 @@
 """What is known of one world after it has come to rest: its own books, and the chaos's log."""
 
+from collections.abc import Iterable
 from datetime import datetime
 
 from pydantic import BaseModel
 
 from runs_fleet import names
+from runs_fleet.models import Mode
 from runs_fleet.outcomes import JobOutcome
-from simulator.aws.client import RUNNER_TAG
-from simulator.aws.models import FleetCall, MachineRecord
+from simulator.chaos.machines import Left, Machine, Order
 from simulator.github.books import Books, JobRecord
 
 MARKER = "runs-fleet"
-LOSSES = ("spot_loss", "hardware_loss")
+# For these nobody's job is to blame.
+LOSSES = ("spot_loss", "hardware_loss", "eviction", "preemption", "node_loss", "drain")
 
 
 class Deed(BaseModel):
     """One fault as it was done. `missed` when there was nothing to do it to.
 
-    `mended_at` is when what was killed was started again.
+    `taken` are the machines that it takes; `mended_at` is when what was killed was started again.
     """
 
     at: datetime
     kind: str
     what: str = ""
     target: str = ""
+    taken: tuple[str, ...] = ()
     missed: bool = False
     mended_at: datetime | None = None
 
@@ -39,13 +42,14 @@ class Evidence(BaseModel):
     """Everything that the invariants judge by."""
 
     seed: int
+    mode: Mode = "ec2"
     began_at: datetime
     calm_at: datetime
     rested_at: datetime | None
     books: Books
-    machines: tuple[MachineRecord, ...] = ()
-    fleets: tuple[FleetCall, ...] = ()
-    parameters: tuple[str, ...] = ()
+    machines: tuple[Machine, ...] = ()
+    orders: tuple[Order, ...] = ()
+    left: tuple[Left, ...] = ()
     lives: dict[int, Life] = {}
     deeds: tuple[Deed, ...] = ()
     crashes: tuple[str, ...] = ()
@@ -63,23 +67,35 @@ class Evidence(BaseModel):
     @property
     def killed(self) -> dict[str, datetime]:
         """The machines that the chaos has taken, and when it began to."""
-        return {deed.target: deed.at for deed in reversed(self.done) if deed.kind in LOSSES}
+        return _earliest(self.done)
+
+    @property
+    def lost(self) -> dict[str, datetime]:
+        """Those of them for which no job is to blame, so that theirs must run again."""
+        return _earliest(deed for deed in self.done if deed.kind in LOSSES)
 
     @property
     def cancelled(self) -> set[int]:
         """The jobs that somebody cancelled."""
         return {int(deed.target) for deed in self.done if deed.kind == "cancellation"}
 
-    def machine_of(self, runner: str) -> MachineRecord | None:
-        """Find a runner's machine."""
-        named = (one for one in self.machines if one.tags.get(RUNNER_TAG) == runner.lower())
-        return next(named, None)
+    def machines_of(self, runner: str) -> list[Machine]:
+        """Find a runner's machines: mostly one."""
+        return [one for one in self.machines if one.runner == runner.lower()]
 
     def lost_to_chaos(self, job: JobRecord) -> bool:
-        """Whether the job's machine was taken by the chaos, before GitHub had concluded it."""
-        machine = self.machine_of(job.runners[-1]) if job.runners else None
-        taken_at = self.killed.get(machine.machine_id) if machine else None
-        return taken_at is not None and (not job.completed_at or taken_at < job.completed_at)
+        """Whether the job's machine was lost to the chaos, before GitHub had concluded it."""
+        return _before(job, self._among(self.lost, job))
+
+    def killed_by_chaos(self, job: JobRecord) -> bool:
+        """Whether the chaos has taken the job's machine, before GitHub had concluded it."""
+        return _before(job, self._among(self.killed, job))
+
+    def _among(self, taken: dict[str, datetime], job: JobRecord) -> datetime | None:
+        machines = self.machines_of(job.runners[-1]) if job.runners else []
+        return min(
+            (taken[one.machine_id] for one in machines if one.machine_id in taken), default=None
+        )
 
     def attempts_of(self, job: JobRecord) -> list[JobRecord]:
         """List a job with its re-runs, in their order."""
@@ -91,6 +107,18 @@ def owner_of(runner: str | None) -> int | None:
     """Tell whose runner it is."""
     owner = names.owner(runner)
     return owner[0] if owner else None
+
+
+def _earliest(deeds: Iterable[Deed]) -> dict[str, datetime]:
+    taken = dict[str, datetime]()
+    for deed in deeds:
+        for machine in deed.taken:
+            taken[machine] = min(taken.get(machine, deed.at), deed.at)
+    return taken
+
+
+def _before(job: JobRecord, taken_at: datetime | None) -> bool:
+    return taken_at is not None and (not job.completed_at or taken_at < job.completed_at)
 
 
 def _ours(job: JobRecord) -> bool:

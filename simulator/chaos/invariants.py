@@ -4,10 +4,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
-from simulator.aws.client import GONE, RUNNER_TAG
-from simulator.aws.models import MachineRecord
 from simulator.chaos.evidence import Evidence, owner_of
-from simulator.github.books import JobRecord
+from simulator.chaos.machines import Machine
+from simulator.github.books import JobRecord, RunnerRecord
 
 Breach = Literal["lost", "duplicated", "orphaned", "busy_killed", "unexplained", "contract"]
 MOST_RUNS = 2
@@ -64,14 +63,13 @@ def _duplicated(evidence: Evidence) -> Iterator[Broken]:
 
 def _twins(evidence: Evidence) -> Iterator[Broken]:
     """Machines of one runner at the same time; one may follow another that died unheard of."""
-    latest = dict[str, MachineRecord]()
-    for machine in sorted(evidence.machines, key=lambda one: one.times[0][1]):
-        runner = machine.tags.get(RUNNER_TAG, "")
-        before = latest.get(runner)
-        ended = before.entered("shutting-down") if before else 0
-        if ended is None or ended > machine.times[0][1]:
-            yield Broken("duplicated", f"two machines for {runner}", owner_of(runner))
-        latest[runner] = machine
+    latest = dict[str, Machine]()
+    for machine in sorted(evidence.machines, key=lambda one: one.began):
+        before = latest.get(machine.runner)
+        if before is not None and (before.ended is None or before.ended > machine.began):
+            words = f"two machines for {machine.runner}"
+            yield Broken("duplicated", words, owner_of(machine.runner))
+        latest[machine.runner] = machine
 
 
 def _needless(evidence: Evidence, job: JobRecord) -> Iterator[Broken]:
@@ -87,14 +85,14 @@ def _needless(evidence: Evidence, job: JobRecord) -> Iterator[Broken]:
 def _orphaned(evidence: Evidence) -> Iterator[Broken]:
     """What is left when all is over."""
     for machine in evidence.machines:
-        if machine.state not in GONE:
-            runner = machine.tags.get(RUNNER_TAG)
-            words = f"machine {machine.machine_id} of {runner} is {machine.state}"
-            yield Broken("orphaned", words, owner_of(runner))
-    for left in evidence.books.registered:
-        yield Broken("orphaned", f"registration of {left.name} is left", owner_of(left.name))
-    for parameter in evidence.parameters:
-        yield Broken("orphaned", f"parameter {parameter} is left")
+        if machine.ended is None:
+            words = f"machine {machine.machine_id} of {machine.runner} is {machine.state}"
+            yield Broken("orphaned", words, owner_of(machine.runner))
+    for registration in evidence.books.registered:
+        name = registration.name
+        yield Broken("orphaned", f"registration of {name} is left", owner_of(name))
+    for thing in evidence.left:
+        yield Broken("orphaned", f"{thing.kind} {thing.name} is left", owner_of(thing.runner))
 
 
 def _busy_killed(evidence: Evidence) -> Iterator[Broken]:
@@ -102,18 +100,43 @@ def _busy_killed(evidence: Evidence) -> Iterator[Broken]:
     for job in evidence.ours:
         if job.status != "completed" or job.conclusion == "success" or not job.runners:
             continue
-        if job.id not in evidence.cancelled and not evidence.lost_to_chaos(job):
+        if job.id not in evidence.cancelled and not evidence.killed_by_chaos(job):
             runner = job.runners[-1]
-            machine = evidence.machine_of(runner)
-            cause = machine.cause if machine else "without a machine"
-            words = f"{runner} was ended ({cause}) in job {job.id}: {job.conclusion}"
-            yield Broken("busy_killed", words, job.id)
+            causes = ", ".join(one.cause for one in evidence.machines_of(runner))
+            words = f"{runner} was ended ({causes or 'without a machine'}) in job {job.id}"
+            yield Broken("busy_killed", f"{words}: {job.conclusion}", job.id)
     for lost in evidence.books.lost_busy:
-        machine = evidence.machine_of(lost.name)
-        taken_at = evidence.killed.get(machine.machine_id) if machine else None
-        if taken_at is None or (lost.lost_busy_at and lost.lost_busy_at < taken_at):
+        if not _excused(evidence, lost):
             words = f"{lost.name} was cut off while it worked job {lost.jobs[-1:]}"
             yield Broken("busy_killed", words, next(iter(lost.jobs[-1:]), None))
+    yield from _struck_down(evidence)
+
+
+def _excused(evidence: Evidence, lost: RunnerRecord) -> bool:
+    """Whether the chaos took the machine before the runner was cut off."""
+    killed = evidence.killed
+    taken = [killed.get(one.machine_id) for one in evidence.machines_of(lost.name)]
+    cut_off_at = lost.lost_busy_at
+    return any(at is not None and not (cut_off_at and cut_off_at < at) for at in taken)
+
+
+def _struck_down(evidence: Evidence) -> Iterator[Broken]:
+    """Machines on which a job ran when they were ended, though nobody had cancelled it."""
+    for machine in evidence.machines:
+        if not machine.busy or machine.machine_id in evidence.killed:
+            continue
+        for job in evidence.ours:
+            if job.id not in evidence.cancelled and _at_work(job, machine):
+                words = f"{machine.machine_id} was ended ({machine.cause}) in job {job.id}"
+                yield Broken("busy_killed", words, job.id)
+
+
+def _at_work(job: JobRecord, machine: Machine) -> bool:
+    """Whether a job ran on a machine when that was ended."""
+    if machine.runner not in job.runners or machine.ended is None or job.started_at is None:
+        return False
+    over = job.completed_at is not None and job.completed_at.timestamp() < machine.ended
+    return job.started_at.timestamp() < machine.ended and not over
 
 
 def _unexplained(evidence: Evidence) -> Iterator[Broken]:

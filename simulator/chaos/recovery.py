@@ -7,9 +7,10 @@ from pydantic import BaseModel
 
 from simulator.accounts import percentile
 from simulator.chaos.evidence import Deed, Evidence
-from simulator.chaos.schedule import KILLS
+from simulator.chaos.kinds import KILLS
 
 ACKNOWLEDGED = range(200, 300)
+ORDER = list(dict.fromkeys(kind.name for kinds in KILLS.values() for kind in kinds))
 
 
 class Recovery(BaseModel):
@@ -37,14 +38,14 @@ class Times(BaseModel):
 
 def recoveries(evidence: Evidence) -> list[Recovery]:
     """Measure every kill of one world."""
-    kinds = {kind.name for kind in KILLS}
+    kinds = {kind.name for kind in KILLS[evidence.mode]}
     return [_recovery(evidence, deed) for deed in evidence.done if deed.kind in kinds]
 
 
 def summed(found: Iterable[Recovery]) -> dict[str, Times]:
     """Sum recoveries up by kind."""
     every = list(found)
-    by_kind = {kind.name: [one for one in every if one.kind == kind.name] for kind in KILLS}
+    by_kind = {kind: [one for one in every if one.kind == kind] for kind in ORDER}
     return {kind: _times(those) for kind, those in by_kind.items() if those}
 
 
@@ -87,8 +88,8 @@ def _acknowledged(evidence: Evidence) -> Iterable[datetime]:
 
 
 def _worked(evidence: Evidence) -> Iterable[datetime]:
-    for call in evidence.fleets:
-        yield datetime.fromtimestamp(call.arrived, UTC)
+    for order in evidence.orders:
+        yield datetime.fromtimestamp(order.at, UTC)
     for runner in evidence.books.runners:
         yield runner.created_at
         if runner.removed_how == "api" and runner.removed_at:

@@ -5,22 +5,28 @@ from collections.abc import Iterable, Sequence
 
 from pydantic import BaseModel
 
+from runs_fleet.models import Mode
 from simulator.chaos.evidence import Evidence
 from simulator.chaos.invariants import Broken
+from simulator.chaos.kinds import KINDS
 from simulator.chaos.recovery import Recovery, Times, recoveries, summed
 
 COUNTS = ("lost", "duplicated", "orphaned", "busy_killed", "unexplained", "contract")
-FAULTS = (
-    "worker_killed", "api_killed", "temporal_killed", "webhooks_lost", "webhooks_doubled", "theft",
-    "spot_loss", "hardware_loss", "no_capacity", "lost_answer", "github", "slow_boot",
-    "silent_boot", "sqs_away", "cancellation",
-)  # fmt: skip
+KILLED = {
+    "worker_killed": "a worker",
+    "api_killed": "an API",
+    "temporal_killed": "Temporal",
+    "apiserver_killed": "the API server",
+    "valkey_killed": "Valkey",
+}
+WEBHOOKS = ("webhooks_lost", "webhooks_doubled")
 
 
 class Row(BaseModel):
     """One seed. `jobs` are with thieves and re-runs; `seconds` from the first job to rest."""
 
     seed: int
+    mode: Mode = "ec2"
     jobs: int
     machines: int
     reruns: int
@@ -60,6 +66,7 @@ def row(evidence: Evidence, found: Sequence[Broken]) -> Row:
     over = evidence.rested_at or max(deed.at for deed in evidence.deeds)
     return Row(
         seed=evidence.seed,
+        mode=evidence.mode,
         jobs=len(evidence.ours),
         machines=len(evidence.machines),
         reruns=sum(job.run_attempt > 1 for job in evidence.ours),
@@ -101,10 +108,17 @@ def _seeds(found: Summary) -> Iterable[str]:
         yield _line(str(one.seed), [one])
     yield _line("**all**", found.rows)
     yield ""
-    yield _cells(["seed", *(word.replace("_", " ") for word in FAULTS)])
-    yield _cells(["---", *("---:" for _ in FAULTS)])
+    columns = list(_columns(found))
+    yield _cells(["seed", *(word.replace("_", " ") for word in columns)])
+    yield _cells(["---", *("---:" for _ in columns)])
     for one in found.rows:
-        yield _cells([str(one.seed), *(str(one.faults.get(kind, 0)) for kind in FAULTS)])
+        yield _cells([str(one.seed), *(str(one.faults.get(kind, 0)) for kind in columns)])
+
+
+def _columns(found: Summary) -> Iterable[str]:
+    """Name the faults of this mode; webhooks are counted by what befell them."""
+    for kind in KINDS[found.rows[0].mode]:
+        yield from WEBHOOKS if kind.name == "webhooks" else (kind.name,)
 
 
 def _line(name: str, rows: Sequence[Row]) -> str:
@@ -120,9 +134,8 @@ def _recovery(found: Summary) -> Iterable[str]:
     yield _cells(["after a kill -9 of", "kills", *measured])
     yield _cells(["---", *("---:" for _ in ("kills", *measured))])
     for kind, times in found.recovery.items():
-        what = {"worker_killed": "a worker", "api_killed": "an API"}.get(kind, "Temporal")
         seconds = (times.first_p50, times.first_max, times.caught_up_p50, times.caught_up_max)
-        yield _cells([what, str(times.kills), *(f"{one:.1f} s" for one in seconds)])
+        yield _cells([KILLED[kind], str(times.kills), *(f"{one:.1f} s" for one in seconds)])
 
 
 def _cells(words: Iterable[str]) -> str:

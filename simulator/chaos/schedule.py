@@ -4,74 +4,21 @@ import random
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from runs_fleet.models import Mode
+from simulator.chaos.kinds import KINDS, LABELS
 from simulator.github.plans import JobPlan, RunPlan
 
-RUN = "runs-fleet=${{ github.run_id }}"
-LABELS = (
-    f"{RUN}/cpu=2",
-    f"{RUN}/cpu=2",
-    f"{RUN}/runner=4cpu-linux-arm64",
-    f"{RUN}/cpu=4+16/ram=8+64/arch=amd64",
-    f"{RUN}/cpu=2/spot=false",
-    f"{RUN}/cpu=2/rerun=false",
-)
 # Without the run's id in it, so that one job's runner may take another job.
 SHARED = "runs-fleet/cpu=2/pool=shared"
 REPOS = ("acme/shop", "acme/payments", "octo/website")
 SHARE_WAITING = 0.05
 WHOLE_MATRIX = 5
-PER_JOB, LEAST_WINDOW = 0.4, 10.0
+# An API server takes some seconds to start, in which nothing can be done to a cluster.
+PER_JOB: dict[Mode, float] = {"ec2": 0.4, "k8s": 0.6}
+LEAST_WINDOW: dict[Mode, float] = {"ec2": 10.0, "k8s": 30.0}
 # Jobs come in the first part of the window, so that what goes wrong later meets them at work.
 SENT_BY = 0.7
 JOBS_OF_A_THEFT = 2
-
-
-@dataclass(frozen=True)
-class Kind:
-    """One kind of fault: its variants, how long it lasts, and in which part of the window."""
-
-    name: str
-    whats: tuple[str, ...] = ("",)
-    seconds: tuple[float, float] = (0.0, 0.0)
-    part: tuple[float, float] = (0.05, 0.85)
-    weight: int = 2
-
-
-# A call that a dead worker had under way is tried again after up to 25 seconds: early kills
-# keep a seed short.
-KILLS = (
-    Kind("worker_killed", seconds=(0.5, 3.0), part=(0.1, 0.6)),
-    Kind("api_killed", seconds=(0.5, 3.0), part=(0.1, 0.6)),
-    Kind("temporal_killed", seconds=(0.5, 2.0), part=(0.1, 0.6), weight=1),
-)
-KINDS = (
-    *KILLS,
-    Kind("webhooks", ("drop", "double", "reorder", "delay", "all"), seconds=(2.0, 6.0)),
-    Kind("theft", part=(0.05, 0.6), weight=1),
-    Kind("spot_loss", ("before", "during"), seconds=(0.3, 1.5)),
-    Kind("hardware_loss", ("told", "untold")),
-    Kind(
-        "no_capacity",
-        ("spot/*/*", "on-demand/*/*", "*/c7*/*", "*/*/us-east-1a", "*/*/*"),
-        seconds=(1.0, 4.0),
-    ),
-    Kind(
-        "lost_answer",
-        (
-            "CreateFleet",
-            "PutParameter",
-            "TerminateInstances",
-            "DeleteParameter",
-            "mint",
-            "delete",
-        ),
-    ),
-    Kind("github", ("502", "503", "reset", "primary", "secondary", "revoked")),
-    Kind("slow_boot", seconds=(2.0, 6.0)),
-    Kind("silent_boot", part=(0.05, 0.5), weight=1),
-    Kind("sqs_away", seconds=(1.0, 5.0)),
-    Kind("cancellation", weight=1),
-)
 
 
 @dataclass(frozen=True)
@@ -99,24 +46,27 @@ class Schedule:
 
     seed: int
     jobs: int
+    mode: Mode
     window: float
     sends: tuple[Send, ...]
     acts: tuple[Act, ...]
 
 
-def plan(seed: int, jobs: int) -> Schedule:
+def plan(seed: int, jobs: int, mode: Mode = "ec2") -> Schedule:
     """Plan one world: each kind of fault once, and as many again as the window has room for."""
     rng = random.Random(seed)
-    window = max(LEAST_WINDOW, jobs * PER_JOB)
-    acts = sorted(_acts(rng, window), key=lambda act: act.at)
+    window = max(LEAST_WINDOW[mode], jobs * PER_JOB[mode])
+    acts = sorted(_acts(rng, mode, window), key=lambda act: act.at)
     thefts = sum(act.kind == "theft" for act in acts)
-    sends = tuple(_sends(rng, max(jobs - JOBS_OF_A_THEFT * thefts, 1), window))
-    return Schedule(seed, jobs, window, sends, tuple(acts))
+    left = max(jobs - JOBS_OF_A_THEFT * thefts, 1)
+    sends = tuple(Send(at, _run(rng, mode, count)) for at, count in _batches(rng, left, window))
+    return Schedule(seed, jobs, mode, window, sends, tuple(acts))
 
 
-def _acts(rng: random.Random, window: float) -> Iterator[Act]:
-    more = rng.choices(KINDS, [kind.weight for kind in KINDS], k=round(window / 2))
-    for kind in [*KINDS, *more]:
+def _acts(rng: random.Random, mode: Mode, window: float) -> Iterator[Act]:
+    kinds = KINDS[mode]
+    more = rng.choices(kinds, [kind.weight for kind in kinds], k=round(window / 2))
+    for kind in [*kinds, *more]:
         yield Act(
             at=round(window * rng.uniform(*kind.part), 2),
             kind=kind.name,
@@ -126,17 +76,18 @@ def _acts(rng: random.Random, window: float) -> Iterator[Act]:
         )
 
 
-def _sends(rng: random.Random, jobs: int, window: float) -> Iterator[Send]:
+def _batches(rng: random.Random, jobs: int, window: float) -> Iterator[tuple[float, int]]:
+    """Draw when runs are created, and how many jobs each has."""
     left = jobs
     while left:
         count = min(rng.choice((1, 1, 2, 4, WHOLE_MATRIX)), left)
         left -= count
         at = round(SENT_BY * window * (1 - (left + count) / jobs) * rng.uniform(0.7, 1), 2)
-        yield Send(at, _run(rng, count))
+        yield at, count
 
 
-def _run(rng: random.Random, count: int) -> RunPlan:
-    repo, label = rng.choice(REPOS), rng.choice((*LABELS, SHARED))
+def _run(rng: random.Random, mode: Mode, count: int) -> RunPlan:
+    repo, label = rng.choice(REPOS), rng.choice((*LABELS[mode], SHARED))
     kind = "waiting" if rng.random() < SHARE_WAITING else "job"
     jobs = tuple(
         JobPlan(

@@ -3,7 +3,6 @@
 from collections.abc import Iterator
 from datetime import UTC, datetime
 
-from simulator.aws.client import RUNNER_TAG
 from simulator.chaos.evidence import Deed, Evidence, owner_of
 from simulator.github.books import DeliveryRecord, RunnerRecord
 
@@ -46,8 +45,10 @@ def _faults(evidence: Evidence) -> Told:
 
 
 def _fault(deed: Deed) -> str:
-    missed = "  (there was none)" if deed.missed else ""
-    return " ".join(word for word in (deed.kind, deed.what, deed.target) if word) + missed
+    missed = "(there was none)" if deed.missed else ""
+    taken = f"takes {', '.join(deed.taken)}" if deed.taken != (deed.target,) else ""
+    words = (deed.kind, deed.what, deed.target, taken if deed.taken else "", missed)
+    return " ".join(word for word in words if word)
 
 
 def _events(evidence: Evidence, jobs: set[int]) -> Told:
@@ -89,18 +90,17 @@ def _life(runner: RunnerRecord) -> Told:
 
 def _machines(evidence: Evidence, jobs: set[int]) -> Told:
     for machine in evidence.machines:
-        runner = machine.tags.get(RUNNER_TAG)
-        for state, at in machine.times if owner_of(runner) in jobs else ():
-            cause = f" ({machine.cause})" if state == "shutting-down" else ""
-            words = f"MACHINE   {machine.machine_id} of {runner} {state}{cause}"
+        for state, at in machine.times if owner_of(machine.runner) in jobs else ():
+            cause = f" ({machine.cause})" if at == machine.ended else ""
+            where = f" on {machine.node}" if machine.node else ""
+            words = f"MACHINE   {machine.machine_id} of {machine.runner} {state}{where}{cause}"
             yield datetime.fromtimestamp(at, UTC), words
 
 
 def _orders(evidence: Evidence, jobs: set[int]) -> Told:
-    for call in evidence.fleets:
-        if owner_of(call.token.rpartition("-")[0]) in jobs:
-            made = call.error or ", ".join(call.instances) or "no capacity"
-            yield datetime.fromtimestamp(call.arrived, UTC), f"ORDER     {call.token}: {made}"
+    for order in evidence.orders:
+        if owner_of(order.runner) in jobs:
+            yield datetime.fromtimestamp(order.at, UTC), f"ORDER     {order.words}"
 
 
 def _attempts(evidence: Evidence, jobs: set[int]) -> Told:

@@ -6,14 +6,17 @@ from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 
+from runs_fleet.models import Mode
 from simulator.accounts import orphans
 from simulator.aws.models import Levers
+from simulator.chaos import reading
 from simulator.chaos.evidence import Evidence, Life
 from simulator.chaos.lives import Lives
 from simulator.chaos.schedule import Schedule
 from simulator.chaos.trouble import Trouble
 from simulator.github.books import Books
 from simulator.github.plans import Settings
+from simulator.kube.api import ApiAway, ApiError
 from simulator.world import Plan, World
 
 TICK, LOOK = 0.05, 0.5
@@ -23,7 +26,6 @@ REST = 5.0
 PATIENCE, PER_JOB = 90.0, 1.0
 LEVERS = Levers(boot_seconds=0.5, boot_spread=0.3, reclaim_after=1.0, visibility_lag=0.2)
 GITHUB = Settings(
-    lease_ttl=3,
     idle_ttl=20,
     unused_ttl=40,
     secondary_points=100_000,
@@ -40,20 +42,26 @@ HASTE = {
     "RUNS_FLEET_RETRY_LEAST": "1s",
     "RUNS_FLEET_RETRY_MOST": "4s",
 }
+# How long GitHub believes in a runner that is silent; longer than a cluster in a node.
+LEASE_TTL: dict[Mode, float] = {"ec2": 3, "k8s": 8}
+K8S = {"RUNS_FLEET_K8S_VOLUME_ABOVE": "0"}
 Say = Callable[[str], None]
 
 
 def world_of(schedule: Schedule) -> Plan:
     """Describe the world of chaos; the more jobs, the longer machines of a busy host may boot."""
     boot = {"RUNS_FLEET_BOOT_TIMEOUT": f"{10 + schedule.jobs / 10:g}s"}
+    mode = schedule.mode
     return Plan(
         seed=schedule.seed,
+        modes=(mode,),
+        troubled=mode == "k8s",
         apis=2,
         workers=3,
         database=True,
-        env=HASTE | boot,
+        env=HASTE | boot | (K8S if mode == "k8s" else {}),
         levers=LEVERS,
-        github=GITHUB,
+        github=GITHUB.model_copy(update={"lease_ttl": LEASE_TTL[mode]}),
     )
 
 
@@ -117,7 +125,10 @@ class Trial:
 
     def _quiet(self) -> bool:
         books = self._world.github.books(deliveries=False)
-        if books.unfinished or orphans(self._world, books).total:
+        try:
+            if books.unfinished or orphans(self._world, books).total:
+                return False
+        except (ApiAway, ApiError):
             return False
         return all(life.status != "running" for life in self._read_lives(books).values())
 
@@ -125,16 +136,17 @@ class Trial:
         return self._lives.read(job.id for job in books.jobs if not job.carried_over)
 
     def _evidence(self, rested: datetime | None) -> Evidence:
-        github, aws = self._world.github.books(), self._world.aws.books()
+        github, cloud = self._world.github.books(), reading.books(self._world)
         return Evidence(
             seed=self._schedule.seed,
+            mode=self._schedule.mode,
             began_at=self._began_at,
             calm_at=self._calm_at,
             rested_at=rested,
             books=github,
-            machines=tuple(self._world.aws.machines()),
-            fleets=tuple(aws.fleets),
-            parameters=tuple(name for name, held in aws.parameters.items() if held.there),
+            machines=cloud.machines,
+            orders=cloud.orders,
+            left=cloud.left,
             lives=self._read_lives(github),
             deeds=tuple(self._trouble.deeds),
             crashes=tuple(self._crashes()),

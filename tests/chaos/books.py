@@ -4,9 +4,8 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from runs_fleet.outcomes import Attempt, JobOutcome, Timings
-from simulator.aws.client import RUNNER_TAG
-from simulator.aws.models import MachineRecord
 from simulator.chaos.evidence import Deed, Evidence, Life
+from simulator.chaos.machines import Machine
 from simulator.github.books import Books, DeliveryRecord, JobRecord, RunnerRecord
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
@@ -67,21 +66,19 @@ def runner(job_id: int = JOB, attempt: int = 1, **facts: Any) -> RunnerRecord:
     )
 
 
-def machine(job_id: int = JOB, attempt: int = 1, **facts: Any) -> MachineRecord:
+def machine(job_id: int = JOB, attempt: int = 1, **facts: Any) -> Machine:
     """A machine that we have terminated."""
     begun, ended = at(1).timestamp(), at(5).timestamp()
     usual: dict[str, Any] = {
         "machine_id": f"i-{job_id}-{attempt}",
-        "token": f"{runner_name(job_id, attempt)}-1",
-        "machine_type": "c7g.large",
-        "market": "spot",
-        "zone": "us-east-1a",
+        "runner": runner_name(job_id, attempt),
         "state": "terminated",
+        "began": begun,
+        "ended": ended,
         "cause": OURS,
-        "tags": {RUNNER_TAG: runner_name(job_id, attempt)},
-        "times": [("pending", begun), ("shutting-down", ended), ("terminated", ended)],
+        "times": (("pending", begun), ("shutting-down", ended), ("terminated", ended)),
     }
-    return MachineRecord(**{**usual, **facts})
+    return Machine(**{**usual, **facts})
 
 
 def life(job_id: int = JOB, *, cause: str = "job_done", **facts: Any) -> Life:
@@ -119,6 +116,13 @@ def delivery(job_id: int = JOB, **facts: Any) -> DeliveryRecord:
 def deed(kind: str, target: str, seconds: float = 3, **facts: Any) -> Deed:
     """A fault that took place."""
     return Deed(at=at(seconds), kind=kind, target=target, **facts)
+
+
+def loss(
+    kind: str = "hardware_loss", seconds: float = 3, machine_id: str = "i-7-1", **facts: Any
+) -> Deed:
+    """A fault that took a machine."""
+    return deed(kind, machine_id, seconds, taken=(machine_id,), **facts)
 
 
 def evidence(

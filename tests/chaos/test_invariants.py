@@ -1,9 +1,12 @@
 """Books in which a promise is broken are noticed, and those in which none is are not."""
 
+from typing import Any
+
 import pytest
 
 from simulator.chaos.evidence import Evidence, Life
 from simulator.chaos.invariants import Breach, broken
+from simulator.chaos.machines import Left
 from tests.chaos.books import (
     JOB,
     OURS,
@@ -13,6 +16,7 @@ from tests.chaos.books import (
     evidence,
     job,
     life,
+    loss,
     machine,
     runner,
     runner_name,
@@ -20,12 +24,15 @@ from tests.chaos.books import (
 
 LOST = job(conclusion="failure", completed_at=at(6))
 LOST_RUNNER = runner(lost_busy_at=at(3.1), removed_how="lease_lost", removed_at=at(6))
-LOSS = deed("hardware_loss", "i-7-1")
+LOSS = loss()
 GONE = machine(cause=SERVER_LOSS)
 SPARED = ("runs-fleet=1/cpu=2/rerun=false",)
 AGAIN = job(8, run_attempt=2)
 THIRD = job(9, run_attempt=3)
-LATER = [("pending", at(6).timestamp()), ("shutting-down", at(8).timestamp())]
+LATER: dict[str, Any] = {"began": at(6).timestamp(), "ended": at(8).timestamp()}
+OVERLAPPING: dict[str, Any] = {"began": at(4).timestamp(), "ended": at(8).timestamp()}
+RUNNING: dict[str, Any] = {"state": "running", "ended": None}
+STRUCK: dict[str, Any] = {"cause": "Deleted", "busy": True, "ended": at(3).timestamp()}
 DARK = runner(removed_at=None)
 
 
@@ -54,9 +61,17 @@ FINE = {
         job(), job(8, carried_over=True, run_attempt=2, conclusion="failure", runners=())
     ),
     "a machine after one that had died": evidence(
-        machines=(machine(), machine(machine_id="i-next", times=LATER))
+        machines=(machine(), machine(machine_id="i-next", **LATER))
     ),
-    "a machine taken after its job's end": evidence(deeds=(deed("spot_loss", "i-7-1", 4.5),)),
+    "a job that killed itself stays failed": lost(deeds=(loss("oom_kill"),)),
+    "a job lost with a node that was drained ran again": lost(AGAIN, deeds=(loss("drain"),)),
+    "a busy machine ended by the chaos": evidence(
+        machines=(machine(**STRUCK),), deeds=(loss("preemption", 2.5),)
+    ),
+    "a busy machine ended after its job was cancelled": evidence(
+        machines=(machine(**STRUCK),), deeds=(deed("cancellation", str(JOB)),)
+    ),
+    "a machine taken after its job's end": evidence(deeds=(loss("spot_loss", 4.5),)),
 }
 BROKEN: dict[str, tuple[Evidence, Breach]] = {
     "a job that waits for ever": (evidence(job(status="queued", conclusion=None)), "lost"),
@@ -75,23 +90,34 @@ BROKEN: dict[str, tuple[Evidence, Breach]] = {
         "duplicated",
     ),
     "a machine with a twin": (
-        evidence(machines=(machine(), machine(machine_id="i-twin"))),
+        evidence(machines=(machine(), machine(machine_id="i-twin", **OVERLAPPING))),
         "duplicated",
     ),
-    "a machine that is left": (evidence(machines=(machine(state="running"),)), "orphaned"),
+    "a machine that is left": (evidence(machines=(machine(**RUNNING),)), "orphaned"),
     "a registration that is left": (evidence(runners=(DARK,)), "orphaned"),
-    "a parameter that is left": (evidence(parameters=("/runs-fleet/i-1",)), "orphaned"),
+    "a parameter that is left": (
+        evidence(left=(Left(kind="parameter", name="/runs-fleet/i-1"),)),
+        "orphaned",
+    ),
+    "a runner that was ended while it worked, though its job is said to have gone well": (
+        evidence(machines=(machine(**STRUCK),)),
+        "busy_killed",
+    ),
+    "a job run again that had killed itself": (
+        lost(AGAIN, deeds=(loss("oom_kill"),)),
+        "duplicated",
+    ),
     "a runner ended in its job": (
         evidence(job(conclusion="failure"), machines=(machine(cause=OURS),)),
         "busy_killed",
     ),
     "a runner cut off in its job": (evidence(runners=(LOST_RUNNER,)), "busy_killed"),
     "a runner cut off before the chaos came": (
-        lost(AGAIN, deeds=(deed("hardware_loss", "i-7-1", 3.5),)),
+        lost(AGAIN, deeds=(loss(seconds=3.5),)),
         "busy_killed",
     ),
     "a fault that was missed excuses nothing": (
-        lost(AGAIN, deeds=(deed("hardware_loss", "i-7-1", missed=True),)),
+        lost(AGAIN, deeds=(loss(missed=True),)),
         "busy_killed",
     ),
     "a lifecycle that does not end": (

@@ -43,7 +43,8 @@ def test_recoveries_are_summed_up_by_kind() -> None:
 
 def test_a_row_counts_breaches_and_faults() -> None:
     world = evidence(
-        machines=(machine(state="running"),), deeds=(deed("theft", "9"), deed("github", "502"))
+        machines=(machine(state="running", ended=None),),
+        deeds=(deed("theft", "9"), deed("github", "502")),
     )
     row = report.row(world, broken(world))
     assert (row.orphaned, row.lost, row.clean) == (1, 0, False)

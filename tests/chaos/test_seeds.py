@@ -1,24 +1,42 @@
-"""Two small seeds, whole: everything goes wrong, and every promise is kept."""
+"""A few small seeds, whole: everything goes wrong, and every promise is kept."""
 
 from pathlib import Path
 
 import pytest
 
-from simulator.chaos import report, schedule, timeline, trial
+from simulator.chaos import report, timeline, trial
 from simulator.chaos.invariants import broken
+from simulator.chaos.kinds import KILLS
+from simulator.chaos.schedule import Schedule, plan
+from tests.kube.cluster import BUILD_WITHIN, built_or_skipped
 
 JOBS = 16
+
+
+def assert_nothing_broken(planned: Schedule, home: Path) -> None:
+    """Carry a schedule out; the story of the first broken promise is told."""
+    said: list[str] = []
+    evidence = trial.run(planned, home=home, say=said.append)
+    found = broken(evidence)
+    words = [f"{one.breach}: {one.words}" for one in found]
+    story = [line for one in found[:1] for line in timeline.tell(evidence, one.job_id)]
+    assert found == [], "\n".join([*words, *story])
+    row = report.row(evidence, found)
+    assert row.jobs >= JOBS
+    assert min(row.faults[kind.name] for kind in KILLS[planned.mode]) >= 1
 
 
 @pytest.mark.e2e
 @pytest.mark.timeout(240)
 @pytest.mark.parametrize("seed", [2, 5])
 def test_a_seed_of_chaos_breaks_no_promise(seed: int, tmp_path: Path) -> None:
-    said: list[str] = []
-    evidence = trial.run(schedule.plan(seed, JOBS), home=tmp_path, say=said.append)
-    found = broken(evidence)
-    story = [line for one in found[:1] for line in timeline.tell(evidence, one.job_id)]
-    assert found == [], "\n".join(story)
-    row = report.row(evidence, found)
-    assert row.jobs >= JOBS
-    assert min(row.faults[kind.name] for kind in schedule.KILLS) >= 1
+    assert_nothing_broken(plan(seed, JOBS), tmp_path)
+
+
+@pytest.mark.e2e
+@pytest.mark.timeout(BUILD_WITHIN)
+def test_a_seed_of_chaos_in_a_cluster_breaks_no_promise(
+    request: pytest.FixtureRequest, tmp_path: Path
+) -> None:
+    built_or_skipped(request)
+    assert_nothing_broken(plan(2, JOBS, "k8s"), tmp_path)

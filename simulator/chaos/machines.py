@@ -1,0 +1,46 @@
+"""Machines, orders and leftovers of any cloud in one shape, so that promises are spelt once."""
+
+from pydantic import BaseModel
+
+
+class Machine(BaseModel):
+    """One machine or pod that was ever made; times are Unix times.
+
+    `ended` is when it stopped to count as one: that its owner, or the cloud, began to take it
+    away. `busy` says whether a job ran at that moment, where the cloud's books tell.
+    """
+
+    machine_id: str
+    runner: str
+    state: str
+    began: float
+    ended: float | None = None
+    cause: str = ""
+    busy: bool = False
+    market: str = ""
+    node: str = ""
+    times: tuple[tuple[str, float], ...] = ()
+
+
+class Order(BaseModel):
+    """One thing that the product asked of its cloud, and what came of it."""
+
+    at: float
+    runner: str
+    words: str
+
+
+class Left(BaseModel):
+    """One thing that is no machine and still exists."""
+
+    kind: str
+    name: str
+    runner: str = ""
+
+
+class CloudBooks(BaseModel):
+    """All that a cloud knows."""
+
+    machines: tuple[Machine, ...] = ()
+    orders: tuple[Order, ...] = ()
+    left: tuple[Left, ...] = ()
