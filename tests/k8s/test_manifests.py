@@ -64,6 +64,14 @@ def test_a_job_in_whole() -> None:
             "parallelism": 1,
             "backoffLimit": 0,
             "podReplacementPolicy": "Failed",
+            "podFailurePolicy": {
+                "rules": [
+                    {
+                        "action": "FailJob",
+                        "onPodConditions": [{"type": "DisruptionTarget", "status": "True"}],
+                    }
+                ]
+            },
             "ttlSecondsAfterFinished": 300,
             "activeDeadlineSeconds": 48_000,
             "template": {

@@ -31,6 +31,7 @@ from tests.simulator.waiting import until
 
 PATIENCE = 45.0
 EVICTED = {"phase": "Failed", "reason": "Evicted", "message": "The node was low on memory."}
+DRAINED = {"type": "DisruptionTarget", "status": "True", "reason": "EvictionByEvictionAPI"}
 ALL = (JOBS, PODS, CONFIG_MAPS, SECRETS, NETWORK_POLICIES, VOLUME_CLAIMS)
 
 
@@ -173,6 +174,20 @@ def test_a_pod_says_how_its_machine_is(
     say(control_plane, pod, EVICTED)
     [found] = provider.find(asked.runner)
     assert (found.state, found.cause, found.taken) == ("gone", "Evicted", True)
+
+
+def test_a_job_says_that_its_pod_was_taken_when_that_is_not_there_any_more(
+    provider: K8sProvider, cluster: Cluster, control_plane: ControlPlane
+) -> None:
+    asked = order()
+    provider.create(asked)
+    pod = pod_of(cluster, asked.runner)
+    say(control_plane, pod, {"phase": "Failed", "conditions": [DRAINED]})
+    cluster.delete(PODS, pod["metadata"]["name"])
+    until(lambda: not names(cluster, PODS), within=PATIENCE)
+    until(lambda: provider.find(asked.runner)[0].state == "gone", within=PATIENCE)
+    [found] = provider.find(asked.runner)
+    assert (found.cause, found.taken) == ("DisruptionTarget", True)
 
 
 def test_a_pod_outlives_its_job_while_it_stops(

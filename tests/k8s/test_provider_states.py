@@ -12,6 +12,7 @@ KILLED = pod("Failed", containerStatuses=terminated(137, "OOMKilled"))
 MOVED = pod("Failed", conditions=[DISRUPTED])
 EVICTED = pod("Failed", reason="Evicted", message="node low on memory")
 TRIED = job(condition("Failed", "True", "BackoffLimitExceeded"))
+ROBBED = job(condition("Failed", "True", "PodFailurePolicy", "has condition DisruptionTarget"))
 GOING = deleted(job())
 FAILED = condition("Failed", "True", "DeadlineExceeded", "too long")
 
@@ -56,6 +57,9 @@ def test_of_nothing_nothing_is_known() -> None:
         (job(), [EVICTED], "Evicted", True),
         (job(FAILED), [], "DeadlineExceeded", False),
         (TRIED, [MOVED], "EvictionByEvictionAPI", True),
+        (TRIED, [], "BackoffLimitExceeded", False),
+        (ROBBED, [], "DisruptionTarget", True),
+        (ROBBED, [MOVED], "EvictionByEvictionAPI", True),
         (job(), [RUNNING], "", False),
     ],
 )

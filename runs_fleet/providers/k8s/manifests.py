@@ -25,6 +25,10 @@ from runs_fleet.providers.k8s.template import MANAGED_BY
 Object = dict[str, Any]
 
 KEPT_AFTER_END = 300
+TAKEN = {
+    "action": "FailJob",
+    "onPodConditions": [{"type": "DisruptionTarget", "status": "True"}],
+}
 DNS = 53
 HTTPS = 443
 # https://kubernetes.io/docs/tasks/administer-cluster/nodelocaldns/
@@ -50,7 +54,8 @@ class Placeholders:
 def job(order: MachineOrder, site: Site) -> Object:
     """One attempt: never tried twice by Kubernetes, for only the lifecycle knows what became of it.
 
-    `podReplacementPolicy` lets a Job fail only when its pod has ended, not when it is told to.
+    `podReplacementPolicy` lets a Job fail only when its pod has ended, not when it is told to. With
+    the `podFailurePolicy` it can say that its pod was taken when that is not there any more.
     https://kubernetes.io/docs/concepts/workloads/controllers/job/
     """
     return {
@@ -62,6 +67,7 @@ def job(order: MachineOrder, site: Site) -> Object:
             "parallelism": 1,
             "backoffLimit": 0,
             "podReplacementPolicy": "Failed",
+            "podFailurePolicy": {"rules": [TAKEN]},
             "ttlSecondsAfterFinished": KEPT_AFTER_END,
             "activeDeadlineSeconds": site.deadline,
             "template": pod.template(order, site),

@@ -14,12 +14,16 @@ Object = dict[str, Any]
 
 COMPLETED, DELETED, NODE_LOST, NODE_NOT_READY = "Completed", "Deleted", "NodeLost", "NodeNotReady"
 DEADLINE_EXCEEDED, OOM_KILLED = "DeadlineExceeded", "OOMKilled"
+DISRUPTION = "DisruptionTarget"
+# What a Job calls a pod that was disrupted: its policy knows no other failure.
+BY_POLICY = "PodFailurePolicy"
 # Causes for which the job is not to blame. Besides them, whatever Kubernetes calls a disruption.
 # https://kubernetes.io/docs/concepts/workloads/pods/disruptions/#pod-disruption-conditions
 TAKEN = frozenset(
     {
         "DeletionByPodGC",
         "DeletionByTaintManager",
+        DISRUPTION,
         "EvictionByEvictionAPI",
         "PreemptionByScheduler",
         "TerminationByKubelet",
@@ -119,7 +123,8 @@ def of_job(job: Object, now: datetime) -> list[Sign]:
     failed = conditions.get("Failed") or conditions.get("FailureTarget")
     if failed is None:
         return []
-    cause, detail = failed.get("reason") or "Failed", failed.get("message", "")
+    reason, detail = failed.get("reason") or "Failed", failed.get("message", "")
+    cause = DISRUPTION if reason == BY_POLICY else reason
     event = _event(job, "gone", cause, at=_moment(failed.get("lastTransitionTime"), now))
     lasting = 0.0 if cause == DEADLINE_EXCEEDED else JOB_LASTS
     return [Sign(_detailed(event, detail), lasting=lasting)]
@@ -233,7 +238,7 @@ def _deletion(pod: Object) -> tuple[datetime, datetime] | None:
 
 
 def _disruption(pod: Object) -> Object:
-    return _conditions(pod).get("DisruptionTarget", {})
+    return _conditions(pod).get(DISRUPTION, {})
 
 
 def _conditions(thing: Object) -> dict[str, Object]:
