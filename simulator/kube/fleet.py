@@ -74,9 +74,10 @@ class NodeFleet:
         await self._site.call(lambda: self._delete(name))
 
     async def taint(self, name: str, taint: Json) -> None:
-        """Add a taint."""
+        """Add a taint; there already is fine."""
         found = await self._site.call(lambda: self._api.get(f"{NODES}/{name}"))
-        taints = [*found["spec"].get("taints", ()), taint]
+        others = [one for one in found["spec"].get("taints", ()) if one["key"] != taint["key"]]
+        taints = [*others, taint]
         patch = {"spec": {"taints": taints}}
         await self._site.call(lambda: self._api.patch(f"{NODES}/{name}", patch, kind=MERGE))
 

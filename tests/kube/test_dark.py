@@ -39,6 +39,7 @@ def test_whoever_takes_a_node_learns_which_pods_it_had(nodes: Nodes, jobs: Jobs)
     record = nodes.pod("moved")
     assert nodes.drain(record.node) == [record.name]
     until(lambda: "struck" in nodes.pod("moved").times, within=PATIENCE)
+    until(lambda: nodes.drain(record.node) == [], within=PATIENCE)
 
 
 def test_room_and_stalls_are_put_right_one_by_one(nodes: Nodes, jobs: Jobs) -> None:
