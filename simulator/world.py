@@ -22,7 +22,7 @@ from simulator.clouds import Cloud
 from simulator.github.plans import Settings
 from simulator.github.world import GitHubWorld
 from simulator.kube.nodes import Nodes
-from simulator.kube.world import KubeWorld
+from simulator.kube.world import KubePlan, KubeWorld
 from simulator.ports import free_port
 from simulator.processes import die_with_parent, end, wait_for_port
 from simulator.runner.installation import install
@@ -45,7 +45,8 @@ class Plan(BaseModel):
     """What the world is like.
 
     The first of several `modes` is where jobs go that name none; each has workers of its own. With
-    a `kubeconfig` somebody else's cluster is used; if `troubled`, a proxy stands before ours.
+    a `kubeconfig` somebody else's cluster is used; if `troubled`, a proxy stands before ours, and
+    with `audit` our API server writes down each call.
     `database` makes Temporal survive a kill -9; without `agents` machines run nothing. Before
     several `apis` stands a load balancer.
     """
@@ -54,6 +55,7 @@ class Plan(BaseModel):
     modes: tuple[Mode, ...] = ("ec2",)
     kubeconfig: Path | None = None
     troubled: bool = False
+    audit: bool = False
     apis: int = 1
     workers: int = 1
     ui: bool = False
@@ -88,7 +90,9 @@ class World:
             self.home / "kube",
             runner=self.home / "actions-runner",
             kubeconfig=self.plan.kubeconfig,
-            troubled=self.plan.troubled,
+            plan=KubePlan(
+                troubled=self.plan.troubled, audit=self.plan.audit, agents=self.plan.agents
+            ),
         )
         self.github = GitHubWorld(
             seed=self.plan.seed, settings=self.plan.github, directory=self.home

@@ -21,6 +21,8 @@ MERGE = "application/merge-patch+json"
 CONNECT, READ = 5.0, 30.0
 CONNECTIONS = 16
 BAD, GONE = 400, 410
+# Tells calls of the world from calls of the product in an audit log.
+AGENT = "runs-fleet-simulator"
 
 
 class ApiAway(Exception):
@@ -45,7 +47,7 @@ class Api:
 
     def __init__(self, access: client.Configuration) -> None:
         self.host = str(access.host).rstrip("/")
-        self._headers = {"Accept": "application/json"}
+        self._headers = {"Accept": "application/json", "User-Agent": AGENT}
         if token := access.get_api_key_with_prefix("BearerToken", "authorization"):
             self._headers["Authorization"] = token
         self._pool = urllib3.PoolManager(

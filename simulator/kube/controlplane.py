@@ -84,6 +84,11 @@ class ControlPlane:
         assert self._cluster is not None
         return self._cluster
 
+    @property
+    def pids(self) -> dict[str, int]:
+        """The processes of the components that were started."""
+        return {name: process.pid for name, process in self._running.items()}
+
     def start(self) -> None:
         """Start, and wait until the API server is ready; a port that was taken means again."""
         self._binary = building.binary()

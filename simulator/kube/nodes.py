@@ -178,15 +178,17 @@ class Nodes:
         try:
             await asyncio.gather(*map(self._fleet.add, self._plans))
             await asyncio.to_thread(self._runtime.wait)
-            watch.start()
-            await asyncio.to_thread(watch.listed.wait, PATIENCE)
+            if self.manners.kubelets:
+                watch.start()
+                await asyncio.to_thread(watch.listed.wait, PATIENCE)
             self._site.keep(self._fleet.renew())
             self._ready.set()
             await self._stop.wait()
         except Exception as error:  # whoever waits for the start gets it
             self._failure = error
         finally:
-            await asyncio.to_thread(watch.close)
+            if self.manners.kubelets:
+                await asyncio.to_thread(watch.close)
             await self._site.end_all()
             await asyncio.to_thread(self._close)
             self._ready.set()

@@ -55,7 +55,8 @@ class Manners:
 
     A kubelet doubles the pause between two tries to mount up to two minutes; nobody wants to
     wait for that in a test. `idle` are images that only wait for their end, as a pause container.
-    The next `mute` agents that start never say a word.
+    The next `mute` agents that start never say a word. Nodes that start without `kubelets` take
+    pods, and do nothing with them.
     """
 
     boot_seconds: float = 0.2
@@ -66,4 +67,5 @@ class Manners:
     stalled_look: float = 0.2
     lease_every: float = 10.0
     mute: int = 0
+    kubelets: bool = True
     idle: tuple[str, ...] = ("*pause*", "*dind*", "docker:*", "*/docker:*")

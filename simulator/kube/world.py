@@ -3,6 +3,7 @@
 import secrets
 from collections import Counter
 from contextlib import ExitStack
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
@@ -31,10 +32,23 @@ KINDS = {
 WORKER, RUNNER = "runs-fleet", "runner"
 
 
+@dataclass(frozen=True)
+class KubePlan:
+    """What a cluster of our own is like.
+
+    If `troubled`, the product reaches the API server through a proxy, where trouble can be made.
+    With `audit` the API server writes down each call. Without `agents` nodes take pods, and do
+    nothing with them.
+    """
+
+    troubled: bool = False
+    audit: bool = False
+    agents: bool = True
+
+
 class KubeWorld:
     """Starts everything on free ports; leaving the context ends everything.
 
-    If `troubled`, the product reaches the API server through `proxy`, where trouble can be made.
     With a `kubeconfig` a cluster of somebody else's is used, nodes and all, in a namespace of its
     own; its nodes must be able to run `image`.
     """
@@ -45,11 +59,11 @@ class KubeWorld:
         *,
         runner: Path,
         kubeconfig: Path | None = None,
-        troubled: bool = False,
+        plan: KubePlan = KubePlan(),
         image: str = IMAGE,
     ) -> None:
         self.home, self._runner, self._given = home, runner, kubeconfig
-        self._troubled, self._image = troubled, image
+        self.plan, self._image = plan, image
         self._stack = ExitStack()
         self.namespace = NAMESPACE if kubeconfig is None else f"{NAMESPACE}-{secrets.token_hex(4)}"
         self._passwords = {user: secrets.token_urlsafe(16) for user in (WORKER, RUNNER)}
@@ -129,16 +143,21 @@ class KubeWorld:
         return pod
 
     def _start_cluster(self) -> None:
-        plane = ControlPlane(self.home / "plane", Options(node_grace=40, tolerated=5))
+        options = Options(node_grace=40, tolerated=5, audit=self.plan.audit)
+        plane = ControlPlane(self.home / "plane", options)
         self.plane = self._stack.enter_context(plane)
         self._cluster = plane.cluster
         self.cluster.create_namespace(self.namespace)
         self._product = plane.kubeconfig
-        if self._troubled:
+        if self.plan.troubled:
             self.proxy = self._stack.enter_context(Proxy(plane))
             self._product = self.proxy.kubeconfig(plane.kubeconfig, self.home / "troubled")
         agents = Agents(runner=self._runner)
         nodes = Nodes(
-            plane.kubeconfig, self.home / "nodes", namespace=self.namespace, agents=agents
+            plane.kubeconfig,
+            self.home / "nodes",
+            namespace=self.namespace,
+            agents=agents,
         )
+        nodes.pull(kubelets=self.plan.agents)
         self.nodes = self._stack.enter_context(nodes)
