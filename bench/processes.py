@@ -3,6 +3,8 @@
 from bench.host import cpu_seconds, rss_mib
 from simulator.world import World
 
+_PRODUCT = ("API", "worker", "Temporal")
+
 
 def pids(world: World) -> dict[str, int]:
     """Name the processes of a world; machines are not among them."""
@@ -14,13 +16,19 @@ def pids(world: World) -> dict[str, int]:
         "worker": world.workers[0].pid,
         "Temporal": world.temporal.process.pid,
         "GitHub": world.github.process.pid,
-        "AWS": world.aws.pid,
+        **(_cluster(world) if "k8s" in world.plan.modes else {"AWS": world.aws.pid}),
     }
+
+
+def _cluster(world: World) -> dict[str, int]:
+    assert world.kube.plane is not None
+    assert world.kube.valkey.process is not None
+    return {**world.kube.plane.pids, "Valkey": world.kube.valkey.process.pid}
 
 
 def memory(world: World) -> dict[str, float]:
     """Resident memory of the product and its Temporal server, in MiB."""
-    return {name: rss_mib(pid) for name, pid in pids(world).items() if name not in _FAKES}
+    return {name: rss_mib(pid) for name, pid in pids(world).items() if name in _PRODUCT}
 
 
 class CpuMeter:
@@ -36,6 +44,3 @@ class CpuMeter:
 
     def _read(self) -> dict[str, float]:
         return {name: cpu_seconds(pid) for name, pid in pids(self._world).items()}
-
-
-_FAKES = ("GitHub", "AWS")

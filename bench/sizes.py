@@ -15,9 +15,14 @@ class Sizes(BaseModel):
     cost_single: int = 10
     crash: int = 100
     demo: int = 200
+    k8s_single: int = 50
+    k8s_finished: int = 100
+    k8s_rate: int = 2
+    k8s_steady: int = 30
 
 
 QUICK = Sizes(
     warm_up=5, single=10, rates={1: 3, 10: 20, 20: 40}, bursts=(100,),
     cost_steady=12, cost_single=3, crash=30, demo=30,
+    k8s_single=10, k8s_finished=30, k8s_steady=10,
 )  # fmt: skip

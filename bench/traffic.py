@@ -84,16 +84,33 @@ def first_orders(world: World) -> dict[int, float]:
 
 def samples(world: World, jobs: Sequence[int]) -> Samples:
     """Read the books."""
-    arrived = first_orders(world)
-    webhooks = {hook.job_id: hook for hook in world.github.books().deliveries if _first(hook)}
-    sent = {job: _sent(webhooks[job]) for job in jobs}
+    arrived, webhooks = first_orders(world), first_webhooks(world)
+    sent = {job: sent_at(webhooks[job]) for job in jobs}
     first = min(sent.values())
     return Samples(
-        ack=[_latency(webhooks[job]) for job in jobs],
+        ack=[latency(webhooks[job]) for job in jobs],
         fleet=[(arrived[job] - sent[job]) * 1000 for job in jobs],
         since_first=[(arrived[job] - first) * 1000 for job in jobs],
         failed=sum(webhooks[job].status != "OK" for job in jobs),
     )
+
+
+def first_webhooks(world: World) -> dict[int, DeliveryRecord]:
+    """Find the webhook by which each job came."""
+    deliveries = world.github.books().deliveries
+    return {hook.job_id: hook for hook in deliveries if hook.job_id is not None and _first(hook)}
+
+
+def sent_at(hook: DeliveryRecord) -> float:
+    """Tell when a webhook left GitHub, in Unix time."""
+    assert hook.sent_at is not None, "the webhook never left"
+    return hook.sent_at.timestamp()
+
+
+def latency(hook: DeliveryRecord) -> float:
+    """Tell how long the answer took, in milliseconds."""
+    assert hook.answered_at is not None, "the webhook was not answered"
+    return (hook.answered_at.timestamp() - sent_at(hook)) * 1000
 
 
 def cancel(world: World, jobs: Sequence[int], *, patience: float = 180) -> None:
@@ -141,13 +158,3 @@ def _registered(world: World) -> set[int]:
 
 def _first(hook: DeliveryRecord) -> bool:
     return hook.action == "queued" and not hook.redelivery
-
-
-def _sent(hook: DeliveryRecord) -> float:
-    assert hook.sent_at is not None, "the webhook never left"
-    return hook.sent_at.timestamp()
-
-
-def _latency(hook: DeliveryRecord) -> float:
-    assert hook.answered_at is not None, "the webhook was not answered"
-    return (hook.answered_at.timestamp() - _sent(hook)) * 1000

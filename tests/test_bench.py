@@ -1,15 +1,20 @@
 """The benchmarks count by Temporal's rules and say plainly what they found."""
 
 import json
+from pathlib import Path
+from typing import Any
 
 import pytest
 from temporalio.api.enums.v1 import EventType
 from temporalio.api.history.v1 import ActivityTaskStartedEventAttributes, HistoryEvent
 
-from bench import report
+from bench import audit, report
+from bench.audit import AuditLog, Call
+from bench.clusters import last_change
 from bench.figures import Aim, Result, shown, spread
 from bench.histories import cost
 from bench.host import Host, describe
+from simulator.kube.api import AGENT
 
 HOST = Host(
     cpu="a CPU", cores=2, memory_gib=4, system="Linux", python="3.11", packages={}, load=0,
@@ -23,6 +28,28 @@ def event(kind: str, *, attempt: int = 1) -> HistoryEvent:
         event_type=EventType.Value(f"EVENT_TYPE_{kind}"),
         activity_task_started_event_attributes=started if "TASK_STARTED" in kind else None,
     )
+
+
+WORKER, CONTROLLER = "python-urllib3/2", "kube-controller-manager/v1.36.2"
+RUNNER = "runs-fleet-7-1"
+
+
+def line(verb: str = "create", *, namespace: str = "ours", **more: Any) -> bytes:
+    """One call as an API server writes it down."""
+    said = {
+        "stage": "ResponseComplete",
+        "verb": verb,
+        "userAgent": WORKER,
+        "objectRef": {"resource": "jobs", "namespace": namespace, "name": RUNNER},
+        "responseStatus": {"code": 201},
+        "stageTimestamp": "2026-01-01T00:00:01.250000Z",
+    }
+    return json.dumps(said | more).encode() + b"\n"
+
+
+def call(verb: str = "create", resource: str = "jobs", **more: Any) -> Call:
+    usual: dict[str, Any] = {"at": 1.0, "name": RUNNER, "by": WORKER, "status": 201}
+    return Call(verb=verb, resource=resource, **(usual | more))
 
 
 def found(value: float) -> report.Report:
@@ -84,3 +111,44 @@ def test_scripts_get_the_verdicts_too() -> None:
 
 def test_this_machine_can_be_described() -> None:
     assert describe().cores > 0
+
+
+def test_an_audit_log_is_read_on_from_where_it_ended(tmp_path: Path) -> None:
+    path, whole = tmp_path / "audit.log", line()
+    path.write_bytes(whole + whole[:20])
+    log = AuditLog(path, "ours")
+    assert len(log.read()) == 1
+    with path.open("ab") as more:
+        more.write(whole[20:] + line(namespace="another"))
+    assert [one.owner for one in log.read()] == [7, 7]
+    log.close()
+
+
+def test_a_call_is_read_to_the_millisecond() -> None:
+    read = audit.parsed(line(), "ours")
+    assert read is not None
+    assert (read.at % 60, read.resource, read.of_product) == (1.25, "jobs", True)
+
+
+@pytest.mark.parametrize(
+    ("verb", "stage", "counted"),
+    [
+        ("create", "ResponseStarted", False),
+        ("watch", "ResponseStarted", True),
+        ("watch", "ResponseComplete", False),
+    ],
+)
+def test_each_call_counts_once(verb: str, stage: str, counted: bool) -> None:
+    assert (audit.parsed(line(verb, stage=stage), "ours") is not None) is counted
+
+
+def test_only_the_product_makes_what_is_measured() -> None:
+    others = [call(by=CONTROLLER), call(by=AGENT), call(status=409), call("get")]
+    assert audit.made([*others, call(at=2.0), call(at=3.0)], "jobs") == {7: 2.0}
+    assert audit.ours([*others, call()]) == {"create jobs": 2, "get jobs": 1}
+
+
+def test_whatever_goes_last_is_the_end() -> None:
+    calls = [call("delete", at=2.0), call("delete", "secrets", at=4.0, by=CONTROLLER)]
+    assert last_change([*calls, call("update", "leases", at=5.0)], since=1.0) == 4.0
+    assert last_change(calls, since=4.5) == 4.5
