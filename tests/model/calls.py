@@ -79,10 +79,11 @@ class Call:
         try:
             answer = self._perform()
         except ApplicationError as error:
-            failure = Failure(error.type or "", error.message)
+            cause = error.__cause__
+            away = cause.until if isinstance(cause, Away) else 0.0
+            failure = Failure("Unavailable" if away else error.type or "", error.message)
             if error.non_retryable:
                 return lambda: self._end(failure)
-            away = error.__cause__.until if isinstance(error.__cause__, Away) else 0.0
             delay = error.next_retry_delay
             pause = delay.total_seconds() if delay else None
             return lambda: self._fail(failure, pause=pause, away=away)

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from runs_fleet import names
 from runs_fleet.ledger import INTERRUPTED
-from runs_fleet.reruns import TAKEN
+from runs_fleet.reruns import TAKEN, UNKNOWN
 from tests.model.chaos import HOUR
 from tests.model.clock import START
 from tests.model.github import Job
@@ -77,7 +77,8 @@ def _wrong_end(world: World, job: Job, lifecycle: Lifecycle) -> Iterator[str]:
     noticed = ledger.trace == TAKEN or (served is not None and served.lost == INTERRUPTED)
     if ledger.rerun and not job.lost and not noticed:
         yield f"job {job.job_id} ran again though its machine was not lost"
-    if _owed(world, job) and not ledger.rerun:
+    unknown = ledger.trace == UNKNOWN and world.chaos.cloud_away != []
+    if _owed(world, job) and not ledger.rerun and not unknown:
         yield f"job {job.job_id} was lost with its machine and did not run again"
     if ledger.state == "timed_out":
         if job.seconds < POLICY.max_runtime.total_seconds() and not world.deaf:
