@@ -18,6 +18,7 @@ demo: $(STAMP)  ## Run a whole fleet on this machine; ARGS="--jobs 50 --keep" an
 	@$(RUN)runs-fleet demo $(ARGS)
 
 test: $(STAMP)  ## Run every test; ARGS=tests/api for some of them
+	@test -n "$(ARGS)" || $(RUN)python -m simulator.kube --build > /dev/null || true
 	$(RUN)pytest -n 3 --dist loadfile $(ARGS)
 
 check: lint test  ## Check everything that CI checks
