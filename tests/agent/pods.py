@@ -25,6 +25,7 @@ from tests.agent.fakes import PATIENCE, RUNNER, SECRET, runner_config
 
 PASSWORD = "runners-password"
 WORKERS_PASSWORD = "workers-password"
+GATES = ("start", "finish")
 
 
 class Valkey:
@@ -71,8 +72,8 @@ class Pod:
         for directory in (self.runner_dir, self.secrets, self._config):
             directory.mkdir()
         (self._config / "repo").write_text("acme/shop")
-        self._gate = self.runner_dir / "go"
-        os.mkfifo(self._gate)
+        for gate in GATES:
+            os.mkfifo(self.runner_dir / gate)
         self._valkey = valkey
         self.environ = {
             "PATH": os.environ["PATH"],
@@ -105,9 +106,9 @@ class Pod:
                 [sys.executable, "-m", "agent"], env=self.environ, stderr=log
             )
 
-    def let_on(self) -> None:
-        """Let a runner pass that waits at its gate."""
-        self._gate.write_text("on\n")
+    def let_past(self, gate: str) -> None:
+        """Let a runner pass that waits at this gate; it opens once."""
+        (self.runner_dir / gate).write_text("on\n")
 
     def terminate(self) -> None:
         """Tell it to go, as a kubelet does."""

@@ -12,13 +12,12 @@ from tests.agent import scripts
 from tests.agent.fakes import JIT, PATIENCE, RUNNER
 from tests.agent.pods import PASSWORD, Pod, Valkey
 
-GATE = "read -r < go\n"
 GATED_JOB = (
     scripts.HELLO
     + scripts.LISTENING
-    + GATE
+    + "read -r < start\n"
     + scripts.RUNNING
-    + GATE
+    + "read -r < finish\n"
     + scripts.completed("Succeeded")
 )
 
@@ -109,11 +108,11 @@ def test_a_job_goes_on_while_valkey_is_away_and_is_told_when_it_is_back(
     pod.start()
     valkey.wait_for("ready")
     valkey.server.kill()
-    pod.let_on()
+    pod.let_past("start")
     pod.wait_for_log("report not sent yet")
     valkey.server.start()
     valkey.wait_for("started")
-    pod.let_on()
+    pod.let_past("finish")
     assert pod.exit_code() == 0
     assert valkey.story() == ["ready", "started", "finished Succeeded"]
 
@@ -122,11 +121,11 @@ def test_a_valkey_that_comes_late_hears_everything(pod: Pod, valkey: Valkey) -> 
     pod.install(GATED_JOB)
     pod.mount()
     pod.start()
-    pod.let_on()
+    pod.let_past("start")
     pod.wait_for_log("report not sent yet")
     valkey.server.start()
     valkey.wait_for("started")
-    pod.let_on()
+    pod.let_past("finish")
     assert pod.exit_code() == 0
     assert valkey.story() == ["ready", "started", "finished Succeeded"]
 
