@@ -53,6 +53,17 @@ async def settled(call: Handle, *, unneeded: Callable[[], bool] = lambda: False)
     try:
         await workflow.wait_condition(lambda: call.done() or unneeded())
     finally:
-        if not call.done():
-            call.cancel()
-            await workflow.wait([call])
+        await _stopped(call)
+
+
+async def _stopped(call: Handle) -> None:
+    """Ask a call to stop, and wait for it, also when the lifecycle is cancelled meanwhile."""
+    if call.done():
+        return
+    call.cancel()
+    try:
+        await workflow.wait([call])
+    except asyncio.CancelledError:
+        # Only the first Cancel of a workflow is delivered, so this wait is not broken off.
+        await workflow.wait([call])
+        raise

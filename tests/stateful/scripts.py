@@ -11,8 +11,6 @@ Delivery = Literal["once", "twice", "lost"]
 
 # Scene: what may happen, and the scene after it.
 ANYWHERE = {"cancel_at_github": "over", "cancel": "over"}
-# An operator's Cancel comes before GitHub's word: after it, a create may be just being stopped.
-EARLY = {"cancel_at_github": "over"}
 SCENES: dict[str, dict[str, str]] = {
     "waiting": ANYWHERE | {"boot": "idle", "elsewhere": "elsewhere", "lose": "waiting"},
     "idle": ANYWHERE
@@ -21,11 +19,11 @@ SCENES: dict[str, dict[str, str]] = {
     "own": ANYWHERE | {"finish": "over", "fail": "over", "lose": "over", "notice": "own"},
     "stolen": ANYWHERE
     | {"boot": "idle", "finish_other": "waiting", "lose": "waiting", "elsewhere": "elsewhere"},
-    "elsewhere": EARLY
+    "elsewhere": ANYWHERE
     | {"boot": "elsewhere", "steal": "elsewhere", "lose": "elsewhere", "finish": "over"}
     | {"fail": "over", "finish_other": "elsewhere"},
     "over": {"boot": "over", "steal": "over", "finish_other": "over", "lose": "over"}
-    | {"notice": "over"},
+    | {"cancel": "over", "notice": "over"},
 }
 # A story is short that is over soon; a worker may die anywhere.
 CHOICES = {

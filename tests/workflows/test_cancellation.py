@@ -41,6 +41,22 @@ async def test_by_an_operator_during_create(start: Start, provider: MemoryProvid
     assert len(provider.made) == 1
 
 
+async def test_by_an_operator_while_its_create_is_being_stopped(
+    start: Start, provider: MemoryProvider
+) -> None:
+    provider.gate.clear()
+    job = await start()
+    await eventually(provider.entered.is_set)
+    await job.says_github("completed", conclusion="cancelled")
+    await is_heard(job)
+    await job.handle.cancel()
+    await is_heard(job)
+    provider.gate.set()
+    with pytest.raises(WorkflowFailureError):
+        await job.outcome()
+    assert len(provider.made) == 1
+
+
 async def test_during_the_mint(start: Start, github: MemoryGitHub) -> None:
     github.gate.clear()
     job = await start()
