@@ -219,8 +219,13 @@ class Ledger:
 
     def runner(self, name: str | None) -> Runner | None:
         """Find one of this lifecycle's runners; GitHub's names have no case."""
-        wanted = (name or "").lower()
-        return next((runner for runner in self.runners if runner.name == wanted), None)
+        if not name or not self.runners:
+            return None
+        wanted = name.lower()
+        for runner in self.runners:
+            if runner.name == wanted:
+                return runner
+        return None
 
     def next_runner(self, now: datetime) -> Runner:
         """Open the next attempt: a new name, a ladder from its first rung."""

@@ -24,9 +24,11 @@ class Send:
 def creditor(ledger: Ledger) -> int | None:
     """Name the job whose runner this job got, if it has not been left another one for it."""
     demand = ledger.demand
-    served = (demand.runner or "").lower()
+    if demand.runner is None or demand.phase == "queued" or ledger.over:
+        return None
+    served = demand.runner.lower()
     owner = names.owner(served)
-    if owner is None or demand.phase == "queued" or ledger.over:
+    if owner is None:
         return None
     settled = served == ledger.loans.paid or served in ledger.loans.borrowed
     return None if settled or owner[0] == ledger.request.job_id else owner[0]
@@ -51,7 +53,8 @@ def lend_at(ledger: Ledger) -> datetime:
 
 def errand(ledger: Ledger, now: datetime) -> Send | None:
     """Choose the next message about a loan, if one is due."""
-    return _recall(ledger, now) or _lend(ledger, now) or _give_back(ledger)
+    recall = _recall(ledger, now) if ledger.loans.lent else None
+    return recall or _lend(ledger, now) or _give_back(ledger)
 
 
 def hopes(ledger: Ledger, now: datetime) -> bool:
@@ -65,11 +68,12 @@ def hopes(ledger: Ledger, now: datetime) -> bool:
 def wake_at(ledger: Ledger, now: datetime, otherwise: datetime) -> datetime:
     """When a loan asks for something to be done, if that is before anything else."""
     moments = _moments(ledger)
-    if owes(ledger):
+    if owing := owes(ledger):
         moments.append(lend_at(ledger))
-    policy = ledger.request.policy
-    moments += [deadline(policy, each) for each in ledger.held if promised(ledger, each)]
-    return min([otherwise, *(at for at in moments if now < at)])
+    if owing or ledger.loans.lent:
+        policy = ledger.request.policy
+        moments += [deadline(policy, each) for each in ledger.held if promised(ledger, each)]
+    return min([otherwise, *[at for at in moments if now < at]])
 
 
 def _moments(ledger: Ledger) -> list[datetime]:
@@ -83,6 +87,8 @@ def expected(ledger: Ledger) -> list[Loan]:
     """The borrowed runners that may serve this job."""
     lent = ledger.loans.lent
     borrowed = ledger.loans.borrowed.values()
+    if not borrowed:
+        return []
     return [loan for loan in borrowed if loan.runner not in lent and _fits(ledger, loan)]
 
 
@@ -115,6 +121,8 @@ def _lend(ledger: Ledger, now: datetime) -> Send | None:
 
 def _give_back(ledger: Ledger) -> Send | None:
     """Return what this job has no use for: it has got a runner, or needs none, or another kind."""
+    if not ledger.loans.borrowed:
+        return None
     served = (ledger.demand.runner or "").lower()
     needless = ledger.done or ledger.demand.phase != "queued"
     for loan in ledger.loans.borrowed.values():

@@ -1,6 +1,7 @@
 """Every derived name in one place, so two processes never spell one differently."""
 
 import re
+from functools import lru_cache
 
 PREFIX = "runs-fleet"
 DEFAULT_FLEET = "default"
@@ -17,6 +18,7 @@ def runner(job_id: int, attempt: int) -> str:
     return f"{PREFIX}-{job_id}-{attempt}"
 
 
+@lru_cache(maxsize=4096)
 def owner(runner_name: str | None) -> tuple[int, int] | None:
     """Return (job id, attempt) of one of our runners, or None for somebody else's."""
     match = RUNNER.fullmatch(runner_name or "")

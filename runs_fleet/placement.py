@@ -3,7 +3,7 @@
 import re
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
-from functools import cached_property, lru_cache
+from functools import cache, cached_property, lru_cache
 from typing import NamedTuple
 
 from runs_fleet.errors import Refused
@@ -69,8 +69,13 @@ def ladder(spec: RunnerSpec, *, spot: bool) -> tuple[Rung, ...]:
 
     A label that names families says which types it tolerates, so it has no wide rungs.
     """
-    markets = (Market.SPOT, Market.ON_DEMAND) if spot and spec.spot else (Market.ON_DEMAND,)
-    widths = (False,) if spec.families else (False, True)
+    return _rungs(spot and spec.spot, wide=not spec.families)
+
+
+@cache
+def _rungs(spot: bool, *, wide: bool) -> tuple[Rung, ...]:
+    markets = (Market.SPOT, Market.ON_DEMAND) if spot else (Market.ON_DEMAND,)
+    widths = (False, True) if wide else (False,)
     return tuple(Rung(market=market, wide=wide) for market in markets for wide in widths)
 
 
