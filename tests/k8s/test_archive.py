@@ -113,8 +113,8 @@ def test_what_is_too_old_is_let_go_of(archive: Archive, clock: Clock) -> None:
 
 
 def test_many_at_once_are_all_kept(archive: Archive) -> None:
-    wanted = [outcome(number) for number in range(1, 41)]
-    with ThreadPoolExecutor(16) as threads:
+    wanted = [outcome(number) for number in range(1, 13)]
+    with ThreadPoolExecutor(12) as threads:
         list(threads.map(archive.put, wanted))
     assert [archive.get(each.job_id) for each in wanted] == wanted
 
@@ -124,12 +124,12 @@ def maps(cluster: Cluster) -> list[Json]:
 
 
 def test_a_full_map_is_followed_by_another(cluster: Cluster, clock: Clock) -> None:
-    archive = K8sArchive(cluster, fleet="default", most=10, now=clock)
-    wanted = [outcome(number) for number in range(1, 36)]
+    archive = K8sArchive(cluster, fleet="default", most=5, now=clock)
+    wanted = [outcome(number) for number in range(1, 17)]
     with ThreadPoolExecutor(8) as threads:
         list(threads.map(archive.put, wanted))
     assert len(maps(cluster)) == 4
-    assert max(len(each["data"]) for each in maps(cluster)) == 10
+    assert max(len(each["data"]) for each in maps(cluster)) == 5
     assert [archive.get(each.job_id) for each in wanted] == wanted
 
 
@@ -148,8 +148,8 @@ def test_an_outcome_that_fits_nowhere_is_refused(cluster: Cluster, clock: Clock)
 
 
 def test_workers_do_not_overwrite_each_other(cluster: Cluster, clock: Clock) -> None:
-    workers = [K8sArchive(cluster, fleet="default", most=20, now=clock) for _ in range(3)]
-    wanted = [outcome(number) for number in range(1, 46)]
+    workers = [K8sArchive(cluster, fleet="default", most=8, now=clock) for _ in range(3)]
+    wanted = [outcome(number) for number in range(1, 19)]
     with ThreadPoolExecutor(9) as threads:
         list(threads.map(lambda each: workers[each.job_id % 3].put(each), wanted))
     assert [workers[0].get(each.job_id) for each in wanted] == wanted

@@ -147,7 +147,8 @@ class Changes:
                 for piece in self._answer.stream(1 << 16):
                     *lines, rest = (rest + piece).split(b"\n")
                     yield from (_change(line) for line in lines if line)
-        except FleetError:
+        except (FleetError, AttributeError):
+            # Python's ssl forgets its state while another thread may be about to read.
             if not self._ended.is_set():
                 raise
         finally:
