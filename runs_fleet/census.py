@@ -10,7 +10,9 @@ from runs_fleet.models import MachineEvent, Mode, Scope, Wire
 from runs_fleet.outcomes import JobOutcome
 
 OwnerState = Literal["open", "closed", "absent"]
-PartName = Literal["deliveries", "machines", "strays", "lost", "configs", "registrations", "queued"]
+PartName = Literal[
+    "deliveries", "machines", "strays", "lost", "configs", "registrations", "queued", "archive"
+]
 
 
 class OwnedMachine(Wire):
@@ -161,6 +163,29 @@ class Progress(Wire):
     outcome: JobOutcome | None = None
 
 
+class EndedCall(Wire):
+    """Ask for the lifecycles of a mode that have closed in a span of time, the oldest first."""
+
+    mode: Mode
+    since: datetime
+    until: datetime
+    most: int
+
+
+class EndedRoll(Wire):
+    """Jobs whose lifecycles have closed, oldest first; until `through` there are no others."""
+
+    job_ids: tuple[int, ...] = ()
+    through: datetime
+
+
+class Kept(Wire):
+    """Whose outcomes the archive has, and why it has not those of others."""
+
+    job_ids: tuple[int, ...] = ()
+    failed: dict[int, str] = Field(default_factory=dict)
+
+
 class Place(Wire):
     """A scope that jobs came from, and when one was seen last."""
 
@@ -176,6 +201,7 @@ class SweepLimits(Wire):
     repairs: int = 25
     registration_calls: int = 10
     queued_calls: int = 10
+    outcomes: int = 250
 
 
 class SweepState(Wire):
@@ -183,6 +209,8 @@ class SweepState(Wire):
 
     `suspects` are, for each part, what was found amiss and when it may be acted upon; `listed`
     and `searched` say when a repository's registrations and queued jobs were looked at last.
+    Outcomes of all that closed before `archived_to` were archived, and those of `archived` too;
+    its suspects could not be, and since when.
     """
 
     hooks: dict[str, HookState] = Field(default_factory=dict)
@@ -192,16 +220,22 @@ class SweepState(Wire):
     searched: dict[str, datetime] = Field(default_factory=dict)
     successes: dict[str, datetime] = Field(default_factory=dict)
     rolled_at: datetime | None = None
+    archived_to: datetime | None = None
+    archived: tuple[int, ...] = ()
 
 
 class SweepRequest(Wire):
-    """How to sweep. `state` replaces what the last scheduled run has left."""
+    """How to sweep. `state` replaces what the last scheduled run has left.
+
+    `archive` says that there is one, for the outcomes of what has ended.
+    """
 
     mode: Mode = "ec2"
     dry_run: bool = False
     min_age: timedelta = timedelta(minutes=5)
     hooks: tuple[Hook, ...] = (Hook(),)
     limits: SweepLimits = SweepLimits()
+    archive: bool = False
     state: SweepState | None = None
 
     @property

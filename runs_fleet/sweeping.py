@@ -25,6 +25,8 @@ MOST_SUSPECTS = 1000
 MOST_PLACES = 200
 REMEMBERED = timedelta(days=7)
 NOW = timedelta(0)
+# How long to try for an outcome that cannot be read or kept.
+TRIED_FOR = timedelta(hours=1)
 
 Suspects = dict[str, datetime]
 StrayVerdict = Literal["keep", "guarded", "unregistered"]
@@ -203,3 +205,14 @@ def looked_at(
     """Note which repositories were looked at; forget those that are remembered no more."""
     latest = {**looked, **dict.fromkeys(repos, now)}
     return {repo: at for repo, at in latest.items() if repo in places}
+
+
+def worth_trying(failed: Mapping[str, datetime], now: datetime) -> Suspects:
+    """Leave out what has failed for too long."""
+    lately = {key: at for key, at in failed.items() if at > now - TRIED_FOR}
+    return dict(list(lately.items())[:MOST_SUSPECTS])
+
+
+def batches(job_ids: Sequence[int], size: int) -> list[tuple[int, ...]]:
+    """Cut into parts that one call can do."""
+    return [tuple(job_ids[at : at + size]) for at in range(0, len(job_ids), size)]

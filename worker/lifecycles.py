@@ -10,12 +10,15 @@ from temporalio.client import (
     Client,
     WorkflowExecution,
     WorkflowExecutionStatus,
+    WorkflowFailureError,
+    WorkflowHandle,
     WorkflowQueryFailedError,
 )
+from temporalio.exceptions import CancelledError
 from temporalio.service import RPCError, RPCStatusCode
 
 from runs_fleet import names
-from runs_fleet.census import OwnerState, Roll, RollCall
+from runs_fleet.census import EndedCall, EndedRoll, OwnerState, Roll, RollCall
 from runs_fleet.errors import Unavailable
 from runs_fleet.models import MachineEvent, Scope
 from runs_fleet.outcomes import JobOutcome
@@ -26,6 +29,8 @@ CALL_LIMIT = timedelta(seconds=10)
 # What one sweep takes in; whoever is not listed is looked at one by one.
 MOST_OPEN = 2000
 MOST_RECENT = 1000
+MOST_ENDED = 2000
+SHORTEST_SPAN = timedelta(seconds=1)
 AT_ONCE = 8
 SCOPE = "scope"
 ID = re.compile(r"job-([0-9]+)")
@@ -33,15 +38,14 @@ OURS = 'WorkflowType="RunnerLifecycle"'
 
 
 class TemporalLifecycles:
-    """The Lifecycles port."""
+    """The Lifecycles port, and what the archive's activities need."""
 
-    def __init__(self, temporal: Client) -> None:
-        self._temporal = temporal
+    def __init__(self, temporal: Client, *, most_ended: int = MOST_ENDED) -> None:
+        self._temporal, self._most_ended = temporal, most_ended
 
     async def roll(self, call: RollCall) -> Roll:
         """List the open ones, and the scopes of those begun lately, as the search shows them."""
-        # Quoted, because MODE is also a word of SQL.
-        mode = f'{OURS} AND `{attributes.MODE.name}`="{call.mode}"'
+        mode = _of_mode(call.mode)
         machines, settled = dict[int, str](), list[int]()
         async for found in self._list(f'{mode} AND ExecutionStatus="Running"', MOST_OPEN):
             if (job_id := _job(found.id)) is not None:
@@ -85,6 +89,45 @@ class TemporalLifecycles:
                 raise
         return True
 
+    async def ended(self, call: EndedCall) -> EndedRoll:
+        """List those that closed in a span of time, cut short until it holds not too many.
+
+        A search cannot be asked for the oldest first, but where it is Elasticsearch.
+        """
+        until = call.until
+        while await self._count(_closed(call, until)) > self._most_ended:
+            if until - call.since < SHORTEST_SPAN:
+                break
+            until = call.since + (until - call.since) / 2
+        listed = [each async for each in self._list(_closed(call, until), 2 * self._most_ended)]
+        closed = [(each.close_time or until, job) for each in listed if (job := _job(each.id))]
+        first = sorted(closed)[: call.most]
+        through = first[-1][0] if len(first) < len(closed) else until
+        return EndedRoll(job_ids=tuple(job for _, job in first), through=through)
+
+    async def outcome(self, job_id: int) -> JobOutcome | None:
+        """Read how one went; of one that has no result, what it says of itself."""
+        handle: WorkflowHandle[RunnerLifecycle, JobOutcome] = self._temporal.get_workflow_handle(
+            names.lifecycle(job_id), result_type=JobOutcome
+        )
+        with _translated():
+            try:
+                return await handle.result(rpc_timeout=CALL_LIMIT)
+            except WorkflowFailureError as failure:
+                said = await _said(handle)
+                if isinstance(failure.cause, CancelledError) or said.reason:
+                    return said
+                why = f"Temporal ended its lifecycle: {type(failure.cause).__name__}"
+                return said.model_copy(update={"reason": why})
+            except RPCError as error:
+                if error.status is RPCStatusCode.NOT_FOUND:
+                    return None
+                raise
+
+    async def _count(self, query: str) -> int:
+        with _translated():
+            return (await self._temporal.count_workflows(query, rpc_timeout=CALL_LIMIT)).count
+
     async def _state(self, job_id: int) -> OwnerState:
         handle = self._temporal.get_workflow_handle(names.lifecycle(job_id))
         with _translated():
@@ -111,6 +154,24 @@ class TemporalLifecycles:
                 query, limit=most, rpc_timeout=CALL_LIMIT
             ):
                 yield found
+
+
+async def _said(handle: WorkflowHandle[RunnerLifecycle, JobOutcome]) -> JobOutcome:
+    try:
+        return await handle.query(RunnerLifecycle.progress, rpc_timeout=CALL_LIMIT)
+    except WorkflowQueryFailedError as error:
+        raise Unavailable(f"{handle.id} does not answer: {error}") from error
+
+
+def _of_mode(mode: str) -> str:
+    # Quoted, because MODE is also a word of SQL.
+    return f'{OURS} AND `{attributes.MODE.name}`="{mode}"'
+
+
+def _closed(call: EndedCall, until: datetime) -> str:
+    """Search with all digits, or as many as close in one second would be listed again and again."""
+    since, before = (moment.isoformat(timespec="microseconds") for moment in (call.since, until))
+    return f'{_of_mode(call.mode)} AND CloseTime >= "{since}" AND CloseTime < "{before}"'
 
 
 def _job(workflow_id: str) -> int | None:

@@ -8,13 +8,15 @@ from temporalio import workflow
 
 with workflow.unsafe.imports_passed_through():
     from runs_fleet import sweeping
-    from runs_fleet.census import PartName, Place, Roll, SweepRequest, SweepState
+    from runs_fleet.census import EndedRoll, PartName, Place, Roll, SweepRequest, SweepState
     from runs_fleet.hooks import HookState
 
 # Before the first sweep: as far back as GitHub redelivers.
 FIRST_LOOK = timedelta(days=3)
 # What the search shows lags behind.
 LAG = timedelta(minutes=10)
+# That of what ends is a second or two; it is read once, so it must not be missed.
+OVERLAP = timedelta(minutes=1)
 
 
 @dataclass
@@ -33,6 +35,7 @@ class Memory:
         self.listed, self.searched = dict(before.listed), dict(before.searched)
         self.successes = dict(before.successes)
         self.rolled_at = before.rolled_at
+        self.archived_to, self.archived = before.archived_to, before.archived
 
     @classmethod
     def of(cls, request: SweepRequest, before: SweepState, now: datetime) -> "Memory":
@@ -51,6 +54,16 @@ class Memory:
         """Remember where jobs came from."""
         self.places = sweeping.remembered(self.places, roll.scopes, self.now)
         self.rolled_at = self.now
+
+    @property
+    def archived_since(self) -> datetime:
+        """From when on what has ended may not be in the archive yet."""
+        return self.archived_to or self.now - FIRST_LOOK
+
+    def note_archived(self, ended: EndedRoll) -> None:
+        """Go on from here next time, but for what the search may not have shown yet."""
+        self.archived_to = min(ended.through, self.now - OVERLAP)
+        self.archived = ended.job_ids
 
     def suspects_of(self, part: PartName) -> sweeping.Suspects:
         """What the last run has found amiss."""
@@ -75,4 +88,6 @@ class Memory:
             searched=self.searched,
             successes=self.successes,
             rolled_at=self.rolled_at,
+            archived_to=self.archived_to,
+            archived=self.archived,
         )

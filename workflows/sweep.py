@@ -12,6 +12,7 @@ with workflow.unsafe.imports_passed_through():
     from workflows import options
     from workflows.answers import Answer
     from workflows.memory import Memory
+    from workflows.sweep_archive import archive
     from workflows.sweep_parts import Parts
     from workflows.tally import NoAnswer, Tally, looked
 
@@ -52,6 +53,8 @@ class Sweep:
             "registrations": parts.registrations,
             "queued": parts.queued,
         }
+        if request.archive:
+            works["archive"] = lambda tally: archive(tally, request, self._memory)
         done = await asyncio.gather(*(self._do(name, work) for name, work in works.items()))
         workflow.set_current_details(told(done, self._now))
         state = _before(request) if request.dry_run else self._memory.state()

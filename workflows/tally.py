@@ -8,7 +8,7 @@ from typing import Any
 from temporalio import workflow
 
 with workflow.unsafe.imports_passed_through():
-    from runs_fleet.census import Part, PartName, Removal
+    from runs_fleet.census import Kept, Part, PartName, Removal
     from workflows.answers import Answer, Handle, answer
 
 AT_A_TIME = 5
@@ -40,11 +40,12 @@ async def looked(handle: Handle) -> Answer:
 
 @dataclass(frozen=True)
 class Repair:
-    """One thing to put right; `words` say what, `start` begins it."""
+    """One thing to put right, or several at once; `words` say what, `start` begins it."""
 
     key: str
     words: str
     start: Begin
+    things: int = 1
 
 
 @dataclass
@@ -82,7 +83,7 @@ class Tally:
         """Carry out, or in a dry run only tell; returns each answer by its key."""
         if self.dry:
             self._act(repairs)
-            self.repaired += len(repairs)
+            self.repaired += sum(each.things for each in repairs)
             return {}
         answers: dict[str, Answer] = {}
         for start in range(0, len(repairs), AT_A_TIME):
@@ -119,5 +120,9 @@ class Tally:
             self.fail(f"{repair.words}: {found.kind}: {found.words}")
         elif isinstance(found.value, Removal) and found.value.busy:
             self.kept += 1
+        elif isinstance(found.value, Kept):
+            self.repaired += len(found.value.job_ids)
+            for job_id, words in found.value.failed.items():
+                self.fail(f"keep how job {job_id} went: {words}")
         else:
             self.repaired += 1

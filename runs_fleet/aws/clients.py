@@ -60,6 +60,11 @@ def metrics(session: boto3.Session | None = None) -> Any:
     return (session or boto3.Session()).client("cloudwatch", config=_config(1))
 
 
+def tables(session: boto3.Session | None = None) -> Any:
+    """Make a DynamoDB client."""
+    return (session or boto3.Session()).client("dynamodb", config=_config(POOL))
+
+
 def _config(pool: int, *, connect: float = CONNECT_TIMEOUT, read: float = READ_TIMEOUT) -> Config:
     # Trying again belongs to whoever called, where it can be seen, and asks by the same name.
     return Config(

@@ -27,6 +27,8 @@ from runs_fleet.settings.worker import WorkerSettings
 NAME = "the name of an object in Kubernetes"
 IMAGE = "a container image"
 PAIRS = "a comma list of key=value, each a label's"
+# Each holds at least one ConfigMap, of up to a megabyte.
+MOST_DAYS = 90
 
 Name = Annotated[str, Field(pattern=r"^[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?$")]
 OptionalName = Annotated[str, Field(pattern=r"^([a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?)?$")]
@@ -75,6 +77,9 @@ class K8sSettings(ValkeyForRunners, WorkerSettings):
     volume_above: Annotated[int | None, Field(ge=0)] = setting(
         "K8S_VOLUME_ABOVE", "a number of GiB, or nothing for never", default=None
     )
+    archive_days: Annotated[int, Field(ge=0, le=MOST_DAYS)] = setting(
+        "K8S_ARCHIVE_DAYS", f"a number of days from 0 for never to {MOST_DAYS}", default=7
+    )
     valkey_peers: Peers = setting(
         "K8S_VALKEY_PEERS",
         "a JSON list of a NetworkPolicy's peers",
@@ -86,6 +91,11 @@ class K8sSettings(ValkeyForRunners, WorkerSettings):
     def longest_life(self) -> timedelta:
         """How old a runner's pod may become, its waiting for a node and for a job included."""
         return self.boot_timeout + self.pickup_timeout + self.max_runtime
+
+    @property
+    def archives(self) -> bool:
+        """Whether outcomes are kept."""
+        return self.archive_days > 0
 
     def pod_template(self) -> Mapping[str, Any]:
         """Read the operator's part of every runner's pod; empty when there is none."""

@@ -46,7 +46,14 @@ class SweepSettings(Timing):
     def sweep(self) -> SweepRequest:
         """The input of every sweep."""
         hooks = (Hook(), *self.github_hooks)
-        return SweepRequest(mode=self.mode, min_age=self.sweep_min_age, hooks=hooks)
+        return SweepRequest(
+            mode=self.mode, min_age=self.sweep_min_age, hooks=hooks, archive=self.archives
+        )
+
+    @property
+    def archives(self) -> bool:
+        """Whether there is an archive of outcomes."""
+        return False
 
     @field_validator("sweep_interval", mode="before")
     @classmethod

@@ -138,6 +138,15 @@ class Ec2Settings(WorkerSettings):
         default="RunsFleet",
     )
 
+    archive_table: Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]{3,255}$")] | None = setting(
+        "EC2_ARCHIVE_TABLE", "the name of a DynamoDB table, or nothing for none", default=None
+    )
+
+    @property
+    def archives(self) -> bool:
+        """Whether there is a table for outcomes."""
+        return self.archive_table is not None
+
     @field_validator("metrics_namespace")
     @classmethod
     def _own_namespace(cls, namespace: str) -> str:

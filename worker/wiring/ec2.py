@@ -6,7 +6,8 @@ from temporalio.runtime import Runtime
 
 from activities.runners import RunnerActivities
 from runs_fleet import names
-from runs_fleet.aws.clients import Clients, clients, metrics
+from runs_fleet.aws.clients import Clients, clients, metrics, tables
+from runs_fleet.providers.ec2.archive import DynamoArchive
 from runs_fleet.providers.ec2.capacity import CapacityMemory
 from runs_fleet.providers.ec2.events import machine_event
 from runs_fleet.providers.ec2.inventory import Ec2Inventory
@@ -59,7 +60,7 @@ def wire(
         activities=wired.activities(
             runners,
             hub,
-            wired.Cloud(provider, configs, inventory),
+            wired.Cloud(provider, configs, inventory, _archive(settings, region)),
             taking=wired.intake(settings, temporal),
             temporal=temporal,
         ),
@@ -102,6 +103,12 @@ def _telemetry(settings: Ec2Settings, region: str | None) -> CloudWatchTelemetry
         return None
     client = metrics(boto3.Session(region_name=region))
     return CloudWatchTelemetry(client, settings.metrics_namespace, every=METRICS_EVERY)
+
+
+def _archive(settings: Ec2Settings, region: str | None) -> DynamoArchive | None:
+    if settings.archive_table is None:
+        return None
+    return DynamoArchive(tables(boto3.Session(region_name=region)), settings.archive_table)
 
 
 def _site(settings: Ec2Settings) -> Site:

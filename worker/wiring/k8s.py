@@ -1,11 +1,14 @@
 """A worker of Kubernetes mode: Jobs, Secrets and Valkey Streams."""
 
+from datetime import timedelta
+
 import redis
 from temporalio.client import Client
 from temporalio.runtime import Runtime
 
 from activities.runners import RunnerActivities
 from runs_fleet import names
+from runs_fleet.providers.k8s.archive import K8sArchive
 from runs_fleet.providers.k8s.client import connect
 from runs_fleet.providers.k8s.cluster import Cluster
 from runs_fleet.providers.k8s.configs import K8sConfigStore
@@ -52,7 +55,12 @@ def wire(settings: K8sSettings, temporal: Client, runtime: Runtime) -> Wired:
         activities=wired.activities(
             runners,
             hub,
-            wired.Cloud(provider, configs, K8sInventory(cluster, fleet=place.fleet)),
+            wired.Cloud(
+                provider,
+                configs,
+                K8sInventory(cluster, fleet=place.fleet),
+                _archive(settings, cluster),
+            ),
             taking=wired.intake(settings, temporal),
             temporal=temporal,
         ),
@@ -66,6 +74,12 @@ def wire(settings: K8sSettings, temporal: Client, runtime: Runtime) -> Wired:
         sweep=settings.sweep,
         sweep_interval=settings.sweep_interval,
     )
+
+
+def _archive(settings: K8sSettings, cluster: Cluster) -> K8sArchive | None:
+    if not settings.archives:
+        return None
+    return K8sArchive(cluster, fleet=settings.fleet, kept=timedelta(days=settings.archive_days))
 
 
 def _relays(

@@ -8,6 +8,7 @@ from typing import Any, Protocol
 
 from temporalio.client import Client
 
+from activities.archive import ArchiveActivities, archive_activities
 from activities.jobs import JobActivities
 from activities.notices import NoticeActivities
 from activities.runners import RunnerActivities
@@ -26,7 +27,7 @@ from runs_fleet.github.client import GitHubClient
 from runs_fleet.github.events import JobQueued
 from runs_fleet.github.notices import GitHubNotices
 from runs_fleet.github.sweep import SweepClient
-from runs_fleet.ports import ConfigStore, Inventory, Provider
+from runs_fleet.ports import Archive, ConfigStore, Inventory, Provider
 from runs_fleet.settings.worker import WorkerSettings
 from worker.counts import Counts
 from worker.lifecycles import TemporalLifecycles
@@ -77,6 +78,7 @@ class Cloud:
     provider: Provider
     configs: ConfigStore
     inventory: Inventory
+    archive: Archive | None = None
 
 
 def github(settings: WorkerSettings, counts: Counts) -> GitHubClient:
@@ -103,7 +105,7 @@ def activities(
     async def start(job: JobQueued) -> str:
         return (await taking.queued(job)).result
 
-    lifecycles = LifecycleActivities(TemporalLifecycles(temporal), start)
+    known = TemporalLifecycles(temporal)
     swept_cloud = CloudActivities(
         cloud.provider, cloud.configs, inventory=cloud.inventory, github=swept
     )
@@ -115,5 +117,6 @@ def activities(
         jobs.look_up_job,
         jobs.rerun_job,
         NoticeActivities(GitHubNotices(hub.api)).tell,
-        *sweep_activities(lifecycles, swept_cloud, GitHubActivities(swept)),
+        *sweep_activities(LifecycleActivities(known, start), swept_cloud, GitHubActivities(swept)),
+        *archive_activities(ArchiveActivities(known, cloud.archive)),
     ]

@@ -12,8 +12,10 @@ from runs_fleet.providers.k8s import marks
 from runs_fleet.providers.k8s.cluster import CONFIG_MAPS, Cluster
 from runs_fleet.providers.k8s.errors import Conflict, Taken
 from runs_fleet.providers.k8s.rest import Json
-from runs_fleet.providers.k8s.template import LABELS, MANAGED_BY
+from runs_fleet.providers.k8s.template import LABELS
 
+# Not managed-by, which is on what is there for a runner and gone with it.
+PART_OF = "app.kubernetes.io/part-of"
 DAY = f"{LABELS}archive-day"
 JOBS = f"{LABELS}archive-jobs"
 # A ConfigMap holds 1 MiB at the most, and is written as a whole.
@@ -156,7 +158,7 @@ class K8sArchive:
         return made
 
     def _empty(self, day: str, number: int) -> Json:
-        labels = {MANAGED_BY: marks.MANAGER, marks.FLEET: self._fleet, DAY: day}
+        labels = {PART_OF: marks.MANAGER, marks.FLEET: self._fleet, DAY: day}
         name = f"{marks.MANAGER}-archive-{self._fleet}-{day}-{number}"
         metadata = {"name": name, "labels": labels}
         return {"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata}
