@@ -215,7 +215,11 @@ class Parts:
 
     def _telling(self, machine_id: str, job_id: int, status: MachineStatus | None) -> Repair:
         cause = (status and status.cause) or FORGOTTEN
-        event = MachineEvent(machine_id=machine_id, kind="gone", cause=cause, at=self._now)
+        # Of one that is forgotten, or does not say why, the job is not to blame.
+        is_taken = status is None or status.taken or not status.cause
+        event = MachineEvent(
+            machine_id=machine_id, kind="gone", cause=cause, taken=is_taken, at=self._now
+        )
         telling = Telling(job_id=job_id, event=event)
         return Repair(
             machine_id,

@@ -124,7 +124,12 @@ class MemoryCloud:
     def describe(self, machine_ids: Sequence[str]) -> list[MachineStatus]:
         ended = self.outside.ended.items()
         return [
-            MachineStatus(machine_id=machine_id, state="gone", cause=cause)
+            MachineStatus(
+                machine_id=machine_id,
+                state="gone",
+                cause=cause,
+                taken=cause.startswith("Server."),
+            )
             for machine_id, cause in ended
             if machine_id in machine_ids
         ]

@@ -250,6 +250,17 @@ async def test_a_lost_machine_is_told_once_with_its_cause(broom: Broom, outside:
     await broom.sweep(3)
     [(job, event)] = outside.told
     assert (job, event.kind, event.cause) == (7, "gone", "Server.SpotInstanceTermination")
+    assert event.taken
+
+
+async def test_of_a_machine_that_ended_itself_it_is_told_that_nobody_took_it(
+    broom: Broom, outside: Outside
+) -> None:
+    outside.owners[7], outside.shown[7] = "open", "runs-fleet-7-1"
+    outside.ended["runs-fleet-7-1"] = "OOMKilled"
+    await broom.sweep()
+    [(_, event)] = outside.told
+    assert (event.cause, event.taken) == ("OOMKilled", False)
 
 
 async def test_a_machine_that_the_cloud_has_forgotten_is_lost_at_the_second_look(
