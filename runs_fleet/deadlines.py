@@ -2,7 +2,7 @@
 
 from datetime import datetime, timedelta
 
-from runs_fleet.ledger import Ledger, Runner
+from runs_fleet.ledger import INTERRUPTED, Ledger, Runner
 from runs_fleet.models import Policy
 
 AT_ONCE = timedelta(0)
@@ -39,10 +39,20 @@ def end_of_runtime(ledger: Ledger, runner: Runner) -> datetime:
 
 
 def settled_at(ledger: Ledger, runner: Runner) -> datetime:
-    """When the runner of a finished job may go: at its agent's word, or after a short grace."""
-    if runner.spent_at is None or runner.ended or runner.lost or ledger.over:
+    """When the runner of a finished job may go: once its end is known, or after a short grace.
+
+    What is left of a machine that was lost may be all that another job can learn of its failure.
+    """
+    if runner.spent_at is None or ledger.over or _end_known(ledger, runner):
         return runner.ordered_at
     return runner.spent_at + ledger.request.policy.finish_grace
+
+
+def _end_known(ledger: Ledger, runner: Runner) -> bool:
+    """Whether nothing more is to be heard of a runner's end, nor to be seen by its job."""
+    if runner.serving not in (None, ledger.request.job_id):
+        return bool(runner.ended) and not runner.cut_short
+    return bool(runner.ended) or runner.lost not in ("", INTERRUPTED)
 
 
 def release_at(ledger: Ledger, runner: Runner) -> datetime:

@@ -28,7 +28,7 @@ from runs_fleet.ledger import MAX_RUNTIME, RESULTS, Ledger, Runner
 from runs_fleet.lending import Send
 from runs_fleet.models import Rung
 from runs_fleet.placement import ladder
-from runs_fleet.reruns import lost_with_job, owes_rerun, untraced
+from runs_fleet.reruns import lost_with_job, owes_rerun, perishing, untraced
 
 SPOT_LOSSES = 2
 OUTDATED, OUTDATED_MOST = "outdated", 3
@@ -110,7 +110,12 @@ Step = Create | Ask | Send | Drop | Release | Trace | Rerun | Tell | End | Wait 
 
 
 def next_step(ledger: Ledger, now: datetime) -> Step:
-    """Choose the one thing to do now; of several, what frees a machine comes first."""
+    """Choose the one thing to do now; of several, what frees a machine comes first.
+
+    Only what is about to be no more is looked at before.
+    """
+    if ledger.done and (name := perishing(ledger)) is not None:
+        return Trace(name)
     for runner in ledger.held:
         if not runner.cause and (cause := judge(ledger, runner, now)):
             return Drop(runner, cause)

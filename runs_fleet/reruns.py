@@ -1,7 +1,7 @@
 """Whether a job that failed is run once more, because its machine was taken: pure."""
 
 from runs_fleet import names
-from runs_fleet.ledger import Ledger, Runner
+from runs_fleet.ledger import INTERRUPTED, Ledger, Runner
 
 # How GitHub concludes a job whose machine was lost.
 FAILED = ("failure", "cancelled")
@@ -28,6 +28,12 @@ def untraced(ledger: Ledger) -> str | None:
     return None if told or names.owner(demand.runner) is None else demand.runner
 
 
+def perishing(ledger: Ledger) -> str | None:
+    """Name the runner to trace at once: another job's lifecycle removes it before long."""
+    name = untraced(ledger)
+    return name if name and ledger.runner(name) is None else None
+
+
 def _told_of_its_end(ledger: Ledger, runner: Runner) -> bool:
     """Whether it is known that the machine ended before GitHub's conclusion, or after it."""
     if runner.ended and not runner.cut_short:
@@ -45,9 +51,16 @@ def _may_run_again(ledger: Ledger) -> bool:
 def lost_with_job(ledger: Ledger, runner: Runner) -> bool:
     """Whether GitHub concluded the job because its machine was taken: after that, and badly.
 
-    A machine that ends after GitHub's conclusion has only gone the way of all machines.
+    A machine that ends after GitHub's conclusion has only gone the way of all machines. Where the
+    agent is told to stop, its job may be cancelled sooner than its report is here.
     """
     demand = ledger.demand
     if not runner.reclaimed or runner.lost_at is None or demand.completed_at is None:
         return False
-    return demand.conclusion in FAILED and runner.lost_at < demand.completed_at
+    sooner = runner.lost_at < demand.completed_at or _cut_off(runner)
+    return demand.conclusion in FAILED and sooner
+
+
+def _cut_off(runner: Runner) -> bool:
+    """Whether the agent, told to stop, had the listener cancel the job."""
+    return runner.cut_short and runner.ended in ("Canceled", INTERRUPTED)

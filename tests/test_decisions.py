@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from runs_fleet import decisions, reruns
+from runs_fleet.deadlines import settled_at
 from runs_fleet.decisions import (
     Ask,
     Create,
@@ -23,6 +24,7 @@ from tests.ledgers import (
     JOB,
     MINE,
     OTHER,
+    POLICY,
     START,
     THEIRS,
     answered,
@@ -224,6 +226,41 @@ def test_a_job_cut_short_by_a_spot_loss_is_run_again() -> None:
     says_agent(ledger, "finished", 180, outcome="Canceled", detail="interrupted")
     says_github(ledger, "completed", 181, conclusion="cancelled")
     assert reruns.owes_rerun(ledger)
+
+
+def test_a_job_that_a_stopped_agent_cancelled_is_run_again_though_that_is_heard_late() -> None:
+    ledger = running()
+    says_github(ledger, "completed", 90, conclusion="cancelled")
+    says_agent(ledger, "interrupted", 91)
+    assert next_step(ledger, at(91)) == Wait(at(90) + POLICY.finish_grace)
+    says_agent(ledger, "finished", 92, outcome="Canceled", detail="interrupted")
+    assert next_step(ledger, at(92)) == Drop(ledger.runners[0], "interrupted")
+    assert reruns.owes_rerun(ledger)
+
+
+def test_a_job_that_somebody_cancelled_is_not_run_again_when_its_pod_is_then_removed() -> None:
+    ledger = running()
+    says_github(ledger, "completed", 90, conclusion="cancelled")
+    ledger.runners[0].drop("job_done", at(100))
+    says_agent(ledger, "interrupted", 101)
+    says_agent(ledger, "finished", 102, outcome="Canceled", detail="interrupted")
+    assert not reruns.owes_rerun(ledger)
+
+
+def test_another_jobs_runner_is_traced_before_anything_is_removed() -> None:
+    ledger = idle()
+    ledger.runners[0].drop("not_needed", at(50))
+    says_github(ledger, "completed", 90, on=THEIRS, conclusion="failure")
+    assert next_step(ledger, at(91)) == Trace(THEIRS)
+
+
+@pytest.mark.parametrize("told", [True, False])
+def test_what_is_left_of_a_lost_machine_stays_for_the_job_that_had_it(*, told: bool) -> None:
+    ledger = idle()
+    says_github(ledger, "in_progress", 40, job_id=OTHER)
+    says_cloud(ledger, 50, cause="Evicted") if told else says_agent(ledger, "interrupted", 50)
+    says_github(ledger, "completed", 90, job_id=OTHER, conclusion="failure")
+    assert settled_at(ledger, ledger.runners[0]) == at(90) + POLICY.finish_grace
 
 
 def test_a_job_that_failed_on_another_jobs_runner_is_traced_and_run_again_if_it_was_lost() -> None:

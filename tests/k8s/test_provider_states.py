@@ -10,6 +10,7 @@ from tests.k8s.objects import DISRUPTED, RUNNER, condition, deleted, job, pod, t
 RUNNING, ENDED = pod("Running"), pod("Succeeded")
 KILLED = pod("Failed", containerStatuses=terminated(137, "OOMKilled"))
 MOVED = pod("Failed", conditions=[DISRUPTED])
+DRAINED = pod("Running", conditions=[DISRUPTED])
 EVICTED = pod("Failed", reason="Evicted", message="node low on memory")
 TRIED = job(condition("Failed", "True", "BackoffLimitExceeded"))
 ROBBED = job(condition("Failed", "True", "PodFailurePolicy", "has condition DisruptionTarget"))
@@ -61,6 +62,8 @@ def test_of_nothing_nothing_is_known() -> None:
         (ROBBED, [], "DisruptionTarget", True),
         (ROBBED, [MOVED], "EvictionByEvictionAPI", True),
         (job(), [RUNNING], "", False),
+        (job(), [deleted(RUNNING)], "", False),
+        (job(), [deleted(DRAINED)], "EvictionByEvictionAPI", True),
     ],
 )
 def test_an_end_has_a_cause(some_job: Any, pods: list[Any], cause: str, taken: bool) -> None:

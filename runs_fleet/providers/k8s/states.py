@@ -22,7 +22,7 @@ def status(job: Json | None, pods: Sequence[Json] = ()) -> MachineStatus | None:
     runner = things[0]["metadata"].get("labels", {}).get(marks.RUNNER, "")
     state = _state(job, pods)
     found = MachineStatus(machine_id=runner, state=state, runner=runner)
-    return found.model_copy(update=_why(job, pods)) if state == "gone" else found
+    return found.model_copy(update=_why(job, pods)) if state in ("stopping", "gone") else found
 
 
 def _state(job: Json | None, pods: Sequence[Json]) -> State:
@@ -57,10 +57,15 @@ def is_alive(job: Json) -> bool:
 
 def _why(job: Json | None, pods: Sequence[Json]) -> dict[str, object]:
     now = datetime.now(UTC)
-    signs = [sign for pod in pods for sign in trouble.of_pod(pod, now)]
+    signs = [sign for pod in pods for sign in trouble.of_pod(pod, now)[:1]]
     signs += trouble.of_job(job, now) if job else []
-    ends = [sign.event for sign in signs if sign.event.kind == "gone"]
+    ends = [sign.event for sign in signs if sign.event.kind != "stalled" and not _by_us(sign)]
     return {"cause": ends[0].cause, "taken": ends[0].taken} if ends else {}
+
+
+def _by_us(sign: trouble.Sign) -> bool:
+    """Tell a pod that is only told to end: mostly because its Job was removed."""
+    return sign.event.kind == "interruption" and sign.event.cause == trouble.DELETED
 
 
 def _conditions(thing: Json) -> set[str]:
