@@ -1,6 +1,7 @@
 """Whether a job that failed is run once more, because its machine was taken: pure."""
 
 from runs_fleet import names
+from runs_fleet.deadlines import NOT_REGISTERED
 from runs_fleet.ledger import INTERRUPTED, Ledger, Runner
 
 # How GitHub concludes a job whose machine was lost.
@@ -36,9 +37,14 @@ def perishing(ledger: Ledger) -> str | None:
 
 def _told_of_its_end(ledger: Ledger, runner: Runner) -> bool:
     """Whether it is known that the machine ended before GitHub's conclusion, or after it."""
-    if runner.ended and not runner.cut_short:
+    if runner.ended not in ("", NOT_REGISTERED) and not runner.cut_short:
         return True
-    return runner.lost_at is not None and runner.lost_at != ledger.demand.completed_at
+    completed_at = ledger.demand.completed_at
+    if runner.lost_at is None or completed_at is None:
+        return False
+    # Who was told to go may have said so before the end, and be heard of after it.
+    told_late = runner.lost == INTERRUPTED and runner.lost_at > completed_at
+    return runner.lost_at != completed_at and not told_late
 
 
 def _may_run_again(ledger: Ledger) -> bool:

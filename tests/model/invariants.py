@@ -92,15 +92,10 @@ def _wrong_end(world: World, job: Job, lifecycle: Lifecycle) -> Iterator[str]:
 
 
 def _owed(world: World, job: Job) -> bool:
-    """Whether a job must run again: the cloud took its machine, and GitHub names its runner.
-
-    A notice that is only heard of after GitHub's conclusion may be missed.
-    """
-    levers = world.chaos.levers
-    late = levers["report_delay"] > 60 and levers["event_lost"] > 0
+    """Whether a job must run again: the cloud took its machine, and GitHub names its runner."""
     named = not world.chaos.levers["unnamed"]
     taken = any(host.job is job and host.taken for host in world.cloud.hosts.values())
-    return job.lost and taken and named and not late and job.attempt == 1 and not job.cancelled
+    return job.lost and taken and named and job.attempt == 1 and not job.cancelled
 
 
 def _fitting(world: World, job: Job) -> tuple[str, ...]:
