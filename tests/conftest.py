@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator, Iterator
 
 import pytest
 import pytest_asyncio
+from hypothesis import settings
 from temporalio.client import Client
 from temporalio.contrib.pydantic import pydantic_data_converter
 
@@ -11,6 +12,10 @@ from simulator.temporal import TemporalServer
 from workflows import attributes
 
 pytest_plugins = ["tests.lifecycles"]
+# How long an example takes says more of the machine than of the code, and a test that failed must
+# fail again.
+settings.register_profile("steady", deadline=None, derandomize=True)
+settings.load_profile("steady")
 
 
 @pytest.fixture(scope="session")
