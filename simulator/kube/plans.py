@@ -44,7 +44,11 @@ class Agents:
     """
 
     module: str = "agent.__main__"
-    preload: tuple[str, ...] = ("agent.__main__",)
+    preload: tuple[str, ...] = (
+        "agent.__main__",
+        "runs_fleet.providers.k8s.files",
+        "runs_fleet.queues.valkey",
+    )
     runner: Path | None = None
     env: Mapping[str, str] = field(default_factory=dict)
 
