@@ -7,7 +7,7 @@ import pytest
 from runs_fleet.errors import NotThere, Refused
 from runs_fleet.ports import RunnerConfig
 from runs_fleet.providers.k8s.cluster import SECRETS, Cluster
-from runs_fleet.providers.k8s.configs import K8sConfigStore
+from runs_fleet.providers.k8s.configs import K8sConfigStore, OwnedConfigStore
 from runs_fleet.providers.k8s.owners import MOST, Owners
 from runs_fleet.providers.k8s.provider import K8sProvider
 from tests.k8s.orders import order
@@ -43,6 +43,14 @@ def test_deleting_twice_is_a_success(configs: K8sConfigStore, machine_id: str) -
     configs.delete(machine_id)
     configs.delete(machine_id)
     assert configs.fetch(machine_id) is None
+
+
+def test_one_that_is_owned_is_left_to_the_removal_of_its_job(
+    cluster: Cluster, configs: K8sConfigStore, machine_id: str
+) -> None:
+    configs.store(machine_id, config(machine_id))
+    OwnedConfigStore(cluster).delete(machine_id)
+    assert configs.fetch(machine_id) == config(machine_id)
 
 
 def test_the_secret_belongs_to_the_job_also_for_a_worker_that_did_not_make_it(

@@ -11,7 +11,7 @@ from runs_fleet import names
 from runs_fleet.providers.k8s.archive import K8sArchive
 from runs_fleet.providers.k8s.client import connect
 from runs_fleet.providers.k8s.cluster import Cluster
-from runs_fleet.providers.k8s.configs import K8sConfigStore
+from runs_fleet.providers.k8s.configs import K8sConfigStore, OwnedConfigStore
 from runs_fleet.providers.k8s.inventory import K8sInventory
 from runs_fleet.providers.k8s.owners import Owners
 from runs_fleet.providers.k8s.provider import K8sProvider
@@ -45,7 +45,7 @@ def wire(settings: K8sSettings, temporal: Client, runtime: Runtime) -> Wired:
     hub = wired.github(settings, counts)
     runners = RunnerActivities(
         provider,
-        configs,
+        OwnedConfigStore(cluster, owners=owners, reports_ca=_ca(settings) or ""),
         hub,
         report_secret=settings.report_secret.get_secret_value(),
         reports_address=settings.runner_reports().get_secret_value(),

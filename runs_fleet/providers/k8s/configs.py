@@ -48,6 +48,16 @@ class K8sConfigStore:
         self._cluster.delete(SECRETS, machine_id)
 
 
+class OwnedConfigStore(K8sConfigStore):
+    """For whoever removes the machine as well: one call removes the Job and all that it owns."""
+
+    def delete(self, machine_id: str) -> None:
+        """Leave it to the removal of its Job; a Secret that comes too late has no owner, and goes.
+
+        https://kubernetes.io/docs/concepts/architecture/garbage-collection/#owners-dependents
+        """
+
+
 def _config(secret: Json) -> RunnerConfig:
     texts = {key: base64.b64decode(secret["data"][key]).decode() for key in KEYS}
     return RunnerConfig(
