@@ -29,6 +29,8 @@ KINDS = {
     "volume_claims": "/api/v1/namespaces/{}/persistentvolumeclaims",
     "network_policies": "/apis/networking.k8s.io/v1/namespaces/{}/networkpolicies",
 }
+# As for Temporal's server: a fifth less CPU time, for 350 MiB more.
+GROWTH = 400
 WORKER, RUNNER = "runs-fleet", "runner"
 
 
@@ -143,7 +145,7 @@ class KubeWorld:
         return pod
 
     def _start_cluster(self) -> None:
-        options = Options(node_grace=40, tolerated=5, audit=self.plan.audit)
+        options = Options(node_grace=40, tolerated=5, audit=self.plan.audit, growth=GROWTH)
         plane = ControlPlane(self.home / "plane", options)
         self.plane = self._stack.enter_context(plane)
         self._cluster = plane.cluster
