@@ -88,6 +88,15 @@ def made(calls: Iterable[Call], resource: str) -> dict[int, float]:
     return found
 
 
+def removed(calls: Iterable[Call], *, since: float) -> set[tuple[str, str]]:
+    """List the objects that were removed, whoever did it."""
+    return {
+        (call.resource, call.name)
+        for call in calls
+        if call.at >= since and call.verb == "delete" and call.status < DONE
+    }
+
+
 def ours(calls: Iterable[Call]) -> Counter[str]:
     """Count the product's calls by what they do."""
     return Counter(f"{call.verb} {call.resource}" for call in calls if call.of_product)

@@ -18,6 +18,8 @@ MINT_SECONDS = 0.1
 MINTS = Fault(method="POST", path="*/generate-jitconfig", times=1_000_000, delay=MINT_SECONDS)
 PODS = KINDS["pods"]
 RESOURCES = frozenset(path.rpartition("/")[2] for path in KINDS.values())
+# What there is of each job without special wishes.
+EACH = ("jobs", "pods", "configmaps", "secrets")
 CHANGES = ("delete", "patch", "update")
 WRITERS = 4
 AT_ONCE = {"gracePeriodSeconds": 0}
@@ -44,11 +46,23 @@ class Clusters:
 
     def release(self, jobs: Sequence[int]) -> None:
         """Cancel jobs, wait until nothing is left of them, and remove what no kubelet will."""
-        for run in sorted({self.world.github.books(deliveries=False).job(j).run_id for j in jobs}):
-            self.world.github.cancel_run(run)
+        self.conclude(jobs)
         traffic.released(self.world)
         self.world.kube.cluster.api.delete(self._pods(), AT_ONCE)
         traffic.until(self.remaining, patience=60)
+
+    def conclude(self, jobs: Sequence[int]) -> None:
+        """Let GitHub conclude the runs of these jobs as cancelled; concluded ones stay so."""
+        books, wanted = self.world.github.books(deliveries=False), set(jobs)
+        for run in sorted({job.run_id for job in books.jobs if job.id in wanted}):
+            self.world.github.cancel_run(run)
+
+    def emptied(self, jobs: Sequence[int], *, since: float, patience: float = 180) -> None:
+        """Wait until as many objects were removed as jobs have; that asks nobody but the log."""
+        least = len(jobs) * len(EACH)
+        traffic.until(
+            lambda: max(0, least - len(audit.removed(self.calls(), since=since))), patience=patience
+        )
 
     def finish_pods(self) -> None:
         """Say of every pod that it has come to a good end, as its kubelet does."""

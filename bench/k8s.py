@@ -134,9 +134,11 @@ def _finished(bare: Clusters, count: int) -> Result:
     meter = CpuMeter(bare.world)
     bare.finish_pods()
     ended = max(c.at for c in bare.calls() if c.resource == "pods" and c.verb == "patch")
-    bare.release(jobs)
+    bare.conclude(jobs)
+    bare.emptied(jobs, since=ended)
     used = [ms / count for ms in meter.used_ms().values()]
     calls = bare.calls()
+    bare.release(jobs)
     asked = spread((at - ended) * 1000 for at in _removals(calls, since=ended).values())
     gone = round((last_change(calls, since=ended) - ended) * 1000, 1)
     return Result(

@@ -148,6 +148,11 @@ def test_only_the_product_makes_what_is_measured() -> None:
     assert audit.ours([*others, call()]) == {"create jobs": 2, "get jobs": 1}
 
 
+def test_what_is_refused_is_not_removed() -> None:
+    calls = [call("delete", status=409), call("delete", "pods", status=200), call("delete", at=0.5)]
+    assert audit.removed(calls, since=1.0) == {("pods", RUNNER)}
+
+
 def test_whatever_goes_last_is_the_end() -> None:
     calls = [call("delete", at=2.0), call("delete", "secrets", at=4.0, by=CONTROLLER)]
     assert last_change([*calls, call("update", "leases", at=5.0)], since=1.0) == 4.0
