@@ -159,7 +159,7 @@ def test_a_job_that_has_ended_is_no_machine_and_makes_room_for_the_next_try(
     until(lambda: provider.describe([asked.runner])[0].state == "gone", within=PATIENCE)
     with pytest.raises(NoCapacity, match="has ended already"):
         provider.create(asked)
-    until(lambda: provider.find(asked.runner) == [], within=PATIENCE)
+    until(lambda: not names(cluster, JOBS), within=PATIENCE)
     assert provider.create(asked).machine_id == asked.runner
 
 
@@ -188,6 +188,21 @@ def test_a_job_says_that_its_pod_was_taken_when_that_is_not_there_any_more(
     until(lambda: provider.find(asked.runner)[0].state == "gone", within=PATIENCE)
     [found] = provider.find(asked.runner)
     assert (found.cause, found.taken) == ("DisruptionTarget", True)
+
+
+def test_how_a_job_failed_is_remembered_when_it_has_been_removed(
+    provider: K8sProvider, cluster: Cluster, control_plane: ControlPlane
+) -> None:
+    asked = order()
+    provider.create(asked)
+    say(control_plane, pod_of(cluster, asked.runner), {"phase": "Failed", "conditions": [DRAINED]})
+    until(lambda: provider.describe([asked.runner])[0].state == "gone", within=PATIENCE)
+    assert provider.terminate(asked.runner)
+    until(lambda: not names(cluster, JOBS), within=PATIENCE)
+    until(lambda: not names(cluster, PODS), within=PATIENCE)
+    until(lambda: provider.find(asked.runner) != [], within=PATIENCE)
+    [found] = provider.find(asked.runner)
+    assert (found.state, found.cause, found.taken) == ("gone", "DisruptionTarget", True)
 
 
 def test_a_pod_outlives_its_job_while_it_stops(

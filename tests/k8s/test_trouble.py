@@ -193,6 +193,15 @@ def test_a_pod_that_vanished_ended_as_it_was_last_seen(
     assert (sign.event.kind, sign.event.cause, sign.routine) == ("gone", cause, routine)
 
 
+@pytest.mark.parametrize("last", [pod("Running"), pod("Failed", reason="Evicted")])
+def test_a_disruption_begins_when_it_is_announced(last: Object) -> None:
+    announced = {**DISRUPTED, "lastTransitionTime": ASKED}
+    disrupted = {**last, "status": {**last["status"], "conditions": [announced]}}
+    assert trouble.vanished(disrupted, NOW).event.at == moment(ASKED)
+    assert trouble.vanished(deleted(disrupted), NOW).event.at == moment(ASKED)
+    assert trouble.vanished(last, NOW).event.at == NOW
+
+
 def test_a_deadline_is_told_by_the_job_at_once() -> None:
     late = condition("FailureTarget", "True", "DeadlineExceeded", "was active longer than")
     (sign,) = trouble.of_job(job(late), NOW)

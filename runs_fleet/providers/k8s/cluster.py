@@ -21,6 +21,7 @@ CONFIG_MAPS = Kind("/api/v1", "configmaps")
 SECRETS = Kind("/api/v1", "secrets", secret=True)
 VOLUME_CLAIMS = Kind("/api/v1", "persistentvolumeclaims")
 NETWORK_POLICIES = Kind("/apis/networking.k8s.io/v1", "networkpolicies")
+EVENTS = Kind("/api/v1", "events")
 DEPLOYMENTS = Kind("/apis/apps/v1", "deployments")
 
 KINDS: Mapping[str, Kind] = {
@@ -78,6 +79,12 @@ class Cluster:
         """List the objects with these labels by their metadata, and read nothing that they hold."""
         found, _ = self._rest.items(self._path(kind), accept=METADATA, labelSelector=selector)
         return found
+
+    def told(self, kind: str, name: str) -> list[Json]:
+        """List the Events about an object, of which it may be the last trace, the oldest first."""
+        about = f"involvedObject.kind={kind},involvedObject.name={name}"
+        found, _ = self._rest.items(self._path(EVENTS), fieldSelector=about)
+        return sorted(found, key=lambda each: str(each["metadata"]["creationTimestamp"]))
 
     def _post(self, body: Json, query: str) -> Json:
         kind = KINDS[body["kind"]]

@@ -63,9 +63,10 @@ class K8sProvider:
         return [each for each in found if each]
 
     def find(self, runner: str) -> list[MachineStatus]:
-        """Tell the state of the runner's machine; an ended Job is kept for five minutes."""
+        """Tell the state of the runner's machine, also of one that has failed and is removed."""
         pods = self._cluster.labelled(PODS, f"{self._ours()},{marks.RUNNER}={runner}")
         found = states.status(self._job(runner), pods)
+        found = found or states.remembered(runner, self._cluster.told("Job", runner))
         return [found] if found else []
 
     def _ours(self) -> str:

@@ -45,6 +45,19 @@ def _by_job(job: Json) -> State:
     return "running" if job.get("status", {}).get("ready") else "pending"
 
 
+def remembered(runner: str, events: Sequence[Json]) -> MachineStatus | None:
+    """Tell from its Events how a Job failed that is not there any more; None if it did not.
+
+    They outlive it for an hour, as an instance does its termination in EC2.
+    """
+    failures = [each for each in events if each.get("reason") in trouble.FAILURES]
+    if not failures:
+        return None
+    cause = trouble.cause_of(failures[-1]["reason"])
+    taken = any(trouble.cause_of(each["reason"]) in trouble.TAKEN for each in failures)
+    return MachineStatus(machine_id=runner, state="gone", runner=runner, cause=cause, taken=taken)
+
+
 def has_ended(job: Json) -> bool:
     """Tell whether Kubernetes has done with a Job."""
     return bool(_conditions(job) & {"Complete", "Failed"})

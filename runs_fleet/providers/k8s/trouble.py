@@ -17,6 +17,7 @@ DEADLINE_EXCEEDED, OOM_KILLED = "DeadlineExceeded", "OOMKilled"
 DISRUPTION = "DisruptionTarget"
 # What a Job calls a pod that was disrupted: its policy knows no other failure.
 BY_POLICY = "PodFailurePolicy"
+FAILURES = frozenset({BY_POLICY, "BackoffLimitExceeded", DEADLINE_EXCEEDED})
 # Causes for which the job is not to blame. Besides them, whatever Kubernetes calls a disruption.
 # https://kubernetes.io/docs/concepts/workloads/pods/disruptions/#pod-disruption-conditions
 TAKEN = frozenset(
@@ -110,8 +111,8 @@ def vanished(pod: Object, now: datetime) -> Sign:
         return _ended(pod, now)
     disruption = _disruption(pod)
     cause = disruption.get("reason") or DELETED
-    event = _event(pod, "gone", cause, at=now, detail=disruption.get("message", ""))
-    return _settling(event)
+    at = _begun(pod, now)
+    return _settling(_event(pod, "gone", cause, at=at, detail=disruption.get("message", "")))
 
 
 def of_job(job: Object, now: datetime) -> list[Sign]:
@@ -123,11 +124,15 @@ def of_job(job: Object, now: datetime) -> list[Sign]:
     failed = conditions.get("Failed") or conditions.get("FailureTarget")
     if failed is None:
         return []
-    reason, detail = failed.get("reason") or "Failed", failed.get("message", "")
-    cause = DISRUPTION if reason == BY_POLICY else reason
+    cause, detail = cause_of(failed.get("reason") or "Failed"), failed.get("message", "")
     event = _event(job, "gone", cause, at=_moment(failed.get("lastTransitionTime"), now))
     lasting = 0.0 if cause == DEADLINE_EXCEEDED else JOB_LASTS
     return [Sign(_detailed(event, detail), lasting=lasting)]
+
+
+def cause_of(reason: str) -> str:
+    """Name the cause of a Job's failure by its condition's reason."""
+    return DISRUPTION if reason == BY_POLICY else reason
 
 
 def of_warning(warning: Object, now: datetime) -> Sign | None:
@@ -164,7 +169,7 @@ def _ended(pod: Object, now: datetime) -> Sign:
     )
     detail = str(status.get("message") or disruption.get("message") or _exit(last))
     taken = bool(disruption) or (cause in TAKEN and not OWN_DOING.search(detail))
-    event = _event(pod, "gone", cause, at=at, detail=detail)
+    event = _event(pod, "gone", cause, at=_begun(pod, at), detail=detail)
     return _settling(event.model_copy(update={"taken": taken}))
 
 
@@ -226,6 +231,16 @@ def _finished(pod: Object, now: datetime) -> datetime:
     ends = [each.get("state", {}).get("terminated") for each in _containers(pod["status"])]
     moments = [_moment(end.get("finishedAt"), now) for end in ends if end]
     return max(moments, default=now)
+
+
+def _begun(pod: Object, ended: datetime) -> datetime:
+    """Tell when a disruption began: a job that it stops may be over before its pod is."""
+    disruption = _disruption(pod)
+    if not disruption:
+        return ended
+    deletion = _deletion(pod)
+    began = _moment(disruption.get("lastTransitionTime"), ended)
+    return min(ended, began, deletion[0] if deletion else ended)
 
 
 def _deletion(pod: Object) -> tuple[datetime, datetime] | None:
