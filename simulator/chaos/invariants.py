@@ -62,9 +62,14 @@ def _duplicated(evidence: Evidence) -> Iterator[Broken]:
 
 
 def _twins(evidence: Evidence) -> Iterator[Broken]:
-    """Machines of one runner at the same time; one may follow another that died unheard of."""
+    """Machines of one runner at the same time; one may follow another that died unheard of.
+
+    A Job controller whose call to make a pod was not answered makes another one, and soon removes
+    one of the two: https://kubernetes.io/docs/concepts/workloads/controllers/job/#handling-pod-and-container-failures
+    """
     latest = dict[str, Machine]()
-    for machine in sorted(evidence.machines, key=lambda one: one.began):
+    running = [machine for machine in evidence.machines if machine.ran]
+    for machine in sorted(running, key=lambda one: one.began):
         before = latest.get(machine.runner)
         if before is not None and (before.ended is None or before.ended > machine.began):
             words = f"two machines for {machine.runner}"

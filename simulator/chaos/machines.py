@@ -7,7 +7,8 @@ class Machine(BaseModel):
     """One machine or pod that was ever made; times are Unix times.
 
     `ended` is when it stopped to count as one: that its owner, or the cloud, began to take it
-    away. `busy` says whether a job ran at that moment, where the cloud's books tell.
+    away. `ran` is false of one on which nothing was ever started. `busy` says whether a job ran at
+    that moment, where the cloud's books tell.
     """
 
     machine_id: str
@@ -16,6 +17,7 @@ class Machine(BaseModel):
     began: float
     ended: float | None = None
     cause: str = ""
+    ran: bool = True
     busy: bool = False
     market: str = ""
     node: str = ""

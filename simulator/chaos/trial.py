@@ -23,7 +23,9 @@ TICK, LOOK = 0.05, 0.5
 APPROVE_EVERY = 2.0
 # Two runs of the sweep: it removes only what it has seen twice.
 REST = 5.0
-PATIENCE, PER_JOB = 90.0, 1.0
+# A lost node may take several jobs of one run, which GitHub lets run again one after the other.
+PATIENCE: dict[Mode, float] = {"ec2": 90.0, "k8s": 240.0}
+PER_JOB = 1.0
 LEVERS = Levers(boot_seconds=0.5, boot_spread=0.3, reclaim_after=1.0, visibility_lag=0.2)
 GITHUB = Settings(
     idle_ttl=20,
@@ -44,7 +46,8 @@ HASTE = {
 }
 # How long GitHub believes in a runner that is silent; longer than a cluster in a node.
 LEASE_TTL: dict[Mode, float] = {"ec2": 3, "k8s": 8}
-K8S = {"RUNS_FLEET_K8S_VOLUME_ABOVE": "0"}
+# The usual grace: what is left of a pod is all that tells another job how it lost it.
+K8S = {"RUNS_FLEET_K8S_VOLUME_ABOVE": "0", "RUNS_FLEET_FINISH_GRACE": "10s"}
 Say = Callable[[str], None]
 
 
@@ -111,7 +114,8 @@ class Trial:
 
     def rest(self) -> Evidence:
         """Wait until all is over and stays so for two sweeps; then collect the evidence."""
-        deadline = time.monotonic() + PATIENCE + PER_JOB * self._schedule.jobs
+        patience = PATIENCE[self._schedule.mode] + PER_JOB * self._schedule.jobs
+        deadline = time.monotonic() + patience
         quiet_since, rested = None, None
         while time.monotonic() < deadline:
             if not self._quiet():

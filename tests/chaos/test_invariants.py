@@ -71,6 +71,9 @@ FINE = {
     "a busy machine ended after its job was cancelled": evidence(
         machines=(machine(**STRUCK),), deeds=(deed("cancellation", str(JOB)),)
     ),
+    "a pod made twice of which one was never started": evidence(
+        machines=(machine(), machine(machine_id="i-twin", ran=False, **OVERLAPPING))
+    ),
     "a machine taken after its job's end": evidence(deeds=(loss("spot_loss", 4.5),)),
 }
 BROKEN: dict[str, tuple[Evidence, Breach]] = {
