@@ -222,10 +222,7 @@ class Ledger:
         if not name or not self.runners:
             return None
         wanted = name.lower()
-        for runner in self.runners:
-            if runner.name == wanted:
-                return runner
-        return None
+        return next((runner for runner in self.runners if runner.name == wanted), None)
 
     def next_runner(self, now: datetime) -> Runner:
         """Open the next attempt: a new name, a ladder from its first rung."""
