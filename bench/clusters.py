@@ -22,6 +22,8 @@ RESOURCES = frozenset(path.rpartition("/")[2] for path in KINDS.values())
 EACH = ("jobs", "pods", "configmaps", "secrets")
 CHANGES = ("delete", "patch", "update")
 WRITERS = 4
+# A webhook that a busy machine has not answered comes again with the sweep, after two minutes.
+PATIENCE = 400
 AT_ONCE = {"gracePeriodSeconds": 0}
 
 
@@ -47,7 +49,7 @@ class Clusters:
     def release(self, jobs: Sequence[int]) -> None:
         """Cancel jobs, wait until nothing is left of them, and remove what no kubelet will."""
         self.conclude(jobs)
-        traffic.released(self.world)
+        traffic.released(self.world, patience=PATIENCE)
         self.world.kube.cluster.api.delete(self._pods(), AT_ONCE)
         traffic.until(self.remaining, patience=60)
 
