@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 import boto3
 import pytest
+from botocore.config import Config
 from moto.server import ThreadedMotoServer
 
 from runs_fleet.aws.clients import Clients, clients
@@ -29,10 +30,20 @@ def bare_moto() -> Iterator[Server]:
     server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
     server.start()
     host, port = server.get_host_and_port()
+    url = f"http://{host}:{port}"
     try:
-        yield Server(f"http://{host}:{port}")
+        _load_catalog(url)
+        yield Server(url)
     finally:
         server.stop()
+
+
+def _load_catalog(url: str) -> None:
+    """Have moto read its instance types: on a busy machine longer than the product waits."""
+    patient = Config(read_timeout=150, retries={"total_max_attempts": 1})
+    ec2 = session().client("ec2", endpoint_url=url, config=patient)
+    for _ in ec2.get_paginator("describe_instance_types").paginate():
+        pass
 
 
 @contextlib.contextmanager
