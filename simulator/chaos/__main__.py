@@ -23,16 +23,17 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run the seeds; the exit status is 0 only if every promise was kept in all of them."""
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(TERMINATED))
     asked = _parser().parse_args(argv)
-    rows = []
+    rows, mark = list[report.Row](), MARKS[asked.mode]
     for seed in asked.seeds:
         rows.append(_seed(schedule.plan(seed, asked.jobs, asked.mode)))
+        if asked.markdown:
+            # After each seed: a run of an hour that is broken off has not been for nothing.
+            write_table(asked.markdown, report.markdown(report.summary(rows)), mark=mark)
         if not rows[-1].clean and not asked.keep_going:
             break
     found = report.summary(rows)
     sys.stdout.write(found.model_dump_json(indent=2) if asked.json else report.markdown(found))
     sys.stdout.write("\n")
-    if asked.markdown:
-        write_table(asked.markdown, report.markdown(found), mark=MARKS[asked.mode])
     return 0 if found.clean else 1
 
 
