@@ -54,12 +54,15 @@ def tell(events: int, news: News) -> None:
 
 def _serve(machine: str, *, agent: int, events: int) -> None:
     tell(events, News(machine=machine, event="started", pid=agent))
+    alive = True
     while (received := signal.sigwait(SIGNALS)) != signal.SIGTERM:
-        if received == signal.SIGUSR1:
+        # Once it is reaped, its number may be that of a stranger.
+        if received == signal.SIGUSR1 and alive:
             with suppress(ProcessLookupError):
                 os.kill(agent, signal.SIGTERM)
         for pid, code in _reaped():
             if pid == agent:
+                alive = False
                 tell(events, News(machine=machine, event="agent_ended", code=code))
     proctree.kill_below(os.getpid())
     tell(events, News(machine=machine, event="gone"))
