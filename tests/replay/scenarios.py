@@ -8,11 +8,12 @@ from typing import Any
 from temporalio.client import Client
 
 from runs_fleet.errors import Refused, Unavailable
-from runs_fleet.models import Market
+from runs_fleet.models import Market, Phase
 from tests.fakes import MemoryConfigs, MemoryGitHub, MemoryProvider
 from tests.lifecycles import QUICK, Job, begin, eventually, request
 
 HASTY = QUICK.model_copy(update={"boot_timeout": timedelta(milliseconds=400)})
+PATIENT = QUICK.model_copy(update={"theft_grace": timedelta(seconds=2)})
 BRIEF = QUICK.model_copy(update={"max_runtime": timedelta(seconds=1)})
 SPOT_LOSS = "Server.SpotInstanceTermination"
 
@@ -88,6 +89,36 @@ async def stolen(stage: Stage) -> Job:
     await job.says_github("completed", on=job.runner(1), job_id=77, conclusion="success")
     await job.says_github("completed", on=job.runner(2), conclusion="success")
     return job
+
+
+async def borrowed(stage: Stage) -> Job:
+    return (await _swap(stage))[0]
+
+
+async def lent(stage: Stage) -> Job:
+    return (await _swap(stage))[1]
+
+
+async def _swap(stage: Stage) -> tuple[Job, Job]:
+    """One job gets the other's runner, and leaves its own to it: who borrowed, and who lent."""
+    owner, thief = await stage.start(policy=PATIENT), await stage.start(policy=PATIENT)
+    await owner.boots()
+    await thief.boots()
+    await _told(owner, thief, "in_progress", runner=owner.runner(), job=thief)
+    await eventually(lambda: owner.waits_for(thief.runner()))
+    await _told(owner, thief, "in_progress", runner=thief.runner(), job=owner)
+    await _told(owner, thief, "completed", runner=owner.runner(), job=thief)
+    await _told(owner, thief, "completed", runner=thief.runner(), job=owner)
+    await owner.outcome()
+    await thief.outcome()
+    return owner, thief
+
+
+async def _told(first: Job, second: Job, phase: Phase, *, runner: str, job: Job) -> None:
+    """What GitHub says of a job on another job's runner goes to both lifecycles."""
+    how = "success" if phase == "completed" else None
+    for ear in (first, second):
+        await ear.says_github(phase, on=runner, job_id=job.job_id, conclusion=how)
 
 
 async def boot_timeout(stage: Stage) -> Job:
@@ -175,6 +206,8 @@ ENDS: dict[Scenario, str] = {
     cancelled_during_create: "cancelled",
     cancelled_while_booting: "cancelled",
     stolen: "completed",
+    borrowed: "completed",
+    lent: "completed",
     boot_timeout: "completed",
     machine_lost_while_idle: "completed",
     spot_loss_with_rerun: "completed",
