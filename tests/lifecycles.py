@@ -43,7 +43,7 @@ QUICK = Policy(
 )
 SHA = "5c1f" * 10
 JOB_IDS = itertools.count(9_000_000)
-PATIENCE = 40.0
+PATIENCE = 90.0
 
 
 async def eventually(condition: Callable[[], Any]) -> Any:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from simulator.processes import end
 
-PATIENCE = 30.0
+PATIENCE = 80.0
 
 
 def program(name: str) -> str:

@@ -13,7 +13,7 @@ from runs_fleet.reports import key, opened
 SECRET = "fleet-secret"
 RUNNER = "runs-fleet-7-1"
 JIT = "eyJqaXQiOiAic2VjcmV0In0="
-PATIENCE = 40.0
+PATIENCE = 90.0
 
 
 def runner_config(*, idle_limit: float = 60.0, max_runtime: float = 60.0) -> RunnerConfig:

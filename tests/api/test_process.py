@@ -18,7 +18,7 @@ from simulator.processes import end
 from simulator.temporal import TemporalServer
 from tests.api.conftest import NEWEST, OLDER, example
 
-PATIENCE = 30.0
+PATIENCE = 80.0
 BODY = json.dumps(example("01-queued")).encode()
 HEADERS = {"x-github-event": "workflow_job", "x-hub-signature-256": signed(BODY, NEWEST.encode())}
 

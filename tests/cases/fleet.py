@@ -33,7 +33,7 @@ from workflows.runner_lifecycle import RunnerLifecycle
 WEBHOOK_SECRET = "the-hook-secret"
 REPORT_SECRET = "s" * 32
 JOB_IDS = itertools.count(40_000_000)
-PATIENCE = 40.0
+PATIENCE = 90.0
 LABEL = "runs-fleet={job}/cpu=4/arch=arm64"
 
 

@@ -36,7 +36,7 @@ async def fleet() -> AsyncIterator[Fleet]:
         await asyncio.to_thread(world.__exit__, None, None, None)
 
 
-@pytest.mark.timeout(180)
+@pytest.mark.timeout(300)
 async def test_a_build_drained_in_a_burst_loses_and_doubles_nothing(fleet: Fleet) -> None:
     old = started(fleet, "1")
     await made_current(fleet, "1")

@@ -39,7 +39,7 @@ def site(
     return Site(temporal, provider, configs, github)
 
 
-@pytest.mark.timeout(150)
+@pytest.mark.timeout(300)
 async def test_workers_replaced_under_load_repeat_nothing(
     site: Site, provider: SlowProvider, configs: MemoryConfigs, github: SlowGitHub
 ) -> None:

@@ -21,7 +21,7 @@ from workflows.runner_lifecycle import RunnerLifecycle
 # The run's id in the label keeps a test's runners from the jobs of others.
 RUN = "runs-fleet=${{ github.run_id }}"
 LABEL = f"{RUN}/cpu=2"
-PATIENCE = 40.0
+PATIENCE = 90.0
 LOOK = 0.05
 POOLS = (f"e2e-{number}" for number in itertools.count(1))
 OPEN = 'WorkflowType="RunnerLifecycle" AND ExecutionStatus="Running"'

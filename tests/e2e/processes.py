@@ -12,7 +12,7 @@ import httpx
 
 PROC = Path("/proc")
 LOOK = 0.02
-PATIENCE = 30
+PATIENCE = 80
 
 
 def marked(mark: str) -> list[str]:

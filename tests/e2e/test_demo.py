@@ -13,7 +13,7 @@ import pytest
 from tests.e2e.processes import marked
 
 pytestmark = pytest.mark.e2e
-PATIENCE = 110
+PATIENCE = 240
 KEYS = (
     "jobs",
     "completed",

@@ -24,7 +24,7 @@ from tests.simulator.waiting import until
 
 NOON = datetime(2026, 7, 1, 12, tzinfo=UTC)
 DAY = timedelta(days=1)
-PATIENCE = 45.0
+PATIENCE = 100.0
 
 
 @dataclass

@@ -28,7 +28,7 @@ from simulator.kube.cluster import Cluster as ControlPlane
 from tests.k8s.orders import order
 from tests.simulator.waiting import until
 
-PATIENCE = 45.0
+PATIENCE = 100.0
 SOON = timedelta(minutes=1)
 LATER = timedelta(minutes=30)
 ORDER = order(repo="acme/app", private=True, disk=400)

@@ -29,7 +29,7 @@ from simulator.kube.cluster import Cluster as ControlPlane
 from tests.k8s.orders import ON_DEMAND, order
 from tests.simulator.waiting import until
 
-PATIENCE = 45.0
+PATIENCE = 100.0
 EVICTED = {"phase": "Failed", "reason": "Evicted", "message": "The node was low on memory."}
 DRAINED = {"type": "DisruptionTarget", "status": "True", "reason": "EvictionByEvictionAPI"}
 ALL = (JOBS, PODS, CONFIG_MAPS, SECRETS, NETWORK_POLICIES, VOLUME_CLAIMS)

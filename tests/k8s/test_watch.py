@@ -16,7 +16,7 @@ from tests.k8s.access import connected
 from tests.k8s.objects import labels, terminated, waiting
 from tests.simulator.waiting import until
 
-PATIENCE = 45.0
+PATIENCE = 100.0
 RUNNER = names.runner(11, 1)
 RESTRICTED = {
     "allowPrivilegeEscalation": False,

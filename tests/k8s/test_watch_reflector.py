@@ -21,7 +21,7 @@ from tests.k8s.scripted import (
 )
 from tests.simulator.waiting import until
 
-PATIENCE = 45.0
+PATIENCE = 100.0
 PATH = "/api/v1/namespaces/one/pods"
 Seen = tuple[str, str]
 

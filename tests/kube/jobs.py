@@ -6,7 +6,7 @@ from typing import Any
 from simulator.kube.api import Api, Json
 from tests.simulator.waiting import until
 
-PATIENCE = 45.0
+PATIENCE = 100.0
 SECURE: Json = {
     "allowPrivilegeEscalation": False,
     "capabilities": {"drop": ["ALL"]},

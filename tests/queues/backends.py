@@ -23,7 +23,7 @@ from tests.simulator.waiting import until
 Kind = Literal["plain", "fifo"]
 # Longer than any test, and short: whether a message that nobody acknowledges comes again meanwhile.
 NEVER, SOON = 600, 1
-PATIENCE = 40.0
+PATIENCE = 90.0
 MOST_RECEIVES = 2
 REDIS = shutil.which("redis-server")
 WITHOUT_REDIS = pytest.mark.skipif(

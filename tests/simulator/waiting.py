@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable
 
-PATIENCE = 10.0
+PATIENCE = 40.0
 
 
 def until(condition: Callable[[], object], *, within: float = PATIENCE) -> None:

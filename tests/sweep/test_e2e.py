@@ -84,7 +84,7 @@ def registered(fleet: Fleet) -> int:
 
 
 # A sweep that died with its worker is taken up again after one call's time limit.
-@pytest.mark.timeout(150)
+@pytest.mark.timeout(300)
 async def test_after_everything_was_killed_nothing_is_left(still: Fleet) -> None:
     burst(still, 12)
     await still.until(lambda: registered(still) >= 4, what="a burst under way")
