@@ -45,7 +45,7 @@ class DrainingServer(uvicorn.Server):
     """
 
     def __init__(self, config: uvicorn.Config) -> None:
-        config.app = Farewell(config.app, lambda: self.should_exit)  # type: ignore[arg-type]
+        config.app = Farewell(config.app, lambda: self.should_exit)  # type: ignore[arg-type]  # an application, never its name
         super().__init__(config)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
@@ -72,7 +72,7 @@ class DrainingServer(uvicorn.Server):
             await asyncio.sleep(LINGER / LOOKS)
 
     def _protocol(self) -> asyncio.Protocol:
-        made: asyncio.Protocol = self.config.http_protocol_class(  # type: ignore[call-arg]
+        made: asyncio.Protocol = self.config.http_protocol_class(  # type: ignore[call-arg]  # as uvicorn does
             config=self.config, server_state=self.server_state, app_state=self.lifespan.state
         )
         return made

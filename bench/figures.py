@@ -6,6 +6,8 @@ from pydantic import BaseModel, computed_field
 
 from simulator.accounts import percentile
 
+WHOLE_FROM = 100
+
 Cell = str | float | int
 
 
@@ -17,7 +19,7 @@ class Aim(BaseModel):
     at_most: float
     unit: str = ""
 
-    @computed_field  # type: ignore[prop-decorator]
+    @computed_field  # type: ignore[prop-decorator]  # mypy knows no property under it
     @property
     def met(self) -> bool:
         """Whether the promise was kept."""
@@ -62,7 +64,7 @@ def shown(cell: Cell) -> str:
     """Write a cell: as many digits as mean something."""
     if isinstance(cell, str):
         return cell
-    if isinstance(cell, int) or cell >= 100:  # noqa: PLR2004
+    if isinstance(cell, int) or cell >= WHOLE_FROM:
         return f"{cell:,.0f}"
     return f"{cell:.1f}" if cell != round(cell) else f"{cell:.0f}"
 

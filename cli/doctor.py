@@ -32,7 +32,7 @@ def main(environ: Mapping[str, str], *, mode: Mode | None, as_json: bool) -> int
     with Console(stderr=True).status("looking"):
         findings = asyncio.run(diagnosed(environ))
     if as_json:
-        print(json.dumps([finding._asdict() for finding in findings]))  # noqa: T201
+        print(json.dumps([finding._asdict() for finding in findings]))  # noqa: T201 - for scripts: rich would wrap it
     else:
         show(findings, pages.console())
     return max(EXITS.get(finding.status, 0) for finding in findings)

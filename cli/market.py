@@ -75,7 +75,7 @@ def _trouble(error: RPCError | WorkflowQueryFailedError) -> Exception:
 
 
 def _write_json(state: MarketState) -> None:
-    print(json.dumps(_as_dict(state, datetime.now(UTC))))  # noqa: T201
+    print(json.dumps(_as_dict(state, datetime.now(UTC))))  # noqa: T201 - for scripts: rich would wrap it
 
 
 def _as_dict(state: MarketState, now: datetime) -> dict[str, Any]:

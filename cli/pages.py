@@ -12,6 +12,7 @@ from runs_fleet.outcomes import Attempt, Timings
 
 # A pipe has no width, and whoever searches in it wants whole names.
 PIPED_WIDTH = 240
+MINUTE = 60
 COLUMNS = ("job", "repo", "name", "state", "runner", "machine", "attempt", "age", "conclusion")
 WAYS = {
     "check_run": "by a check run on the commit",
@@ -123,9 +124,9 @@ def _attempt(told: Told, attempt: Attempt) -> Iterator[str]:
 def span(length: timedelta) -> str:
     """Write a length of time as people say it."""
     seconds = max(length.total_seconds(), 0.0)
-    minutes, hours = int(seconds // 60), int(seconds // 3600)
-    if seconds < 60:  # noqa: PLR2004
+    minutes, hours = int(seconds // MINUTE), int(seconds // 3600)
+    if seconds < MINUTE:
         return f"{seconds:.1f} s"
     if hours == 0:
-        return f"{minutes} min {int(seconds % 60)} s"
+        return f"{minutes} min {int(seconds % MINUTE)} s"
     return f"{hours} h {minutes % 60} min"

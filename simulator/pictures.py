@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from playwright.sync_api import Page, sync_playwright
+from playwright.sync_api import FloatRect, Page, sync_playwright
 
 from simulator import demo
 from simulator.burst import RUN
@@ -114,8 +114,8 @@ def _timeline(page: Page, job: str) -> bytes:
     page.wait_for_load_state("networkidle")
     box = page.get_by_role("heading", name="Timeline").bounding_box()
     top = box["y"] - 20 if box else 0
-    clip = {"x": 260, "y": top, "width": WIDTH - 260, "height": TIMELINE_HEIGHT - top}
-    return page.screenshot(clip=clip)  # type: ignore[arg-type]
+    clip: FloatRect = {"x": 260, "y": top, "width": WIDTH - 260, "height": TIMELINE_HEIGHT - top}
+    return page.screenshot(clip=clip)
 
 
 if __name__ == "__main__":

@@ -8,7 +8,7 @@ from runs_fleet import decisions, lending, names
 from runs_fleet.ledger import Ledger
 from runs_fleet.lending import Send
 from runs_fleet.loans import Loan, LoanNews
-from runs_fleet.models import Scope
+from runs_fleet.models import Phase, Scope
 from tests.ledgers import (
     JOB,
     MINE,
@@ -193,10 +193,10 @@ def test_a_job_that_got_a_third_ones_runner_passes_the_borrowed_one_on() -> None
 
 
 @pytest.mark.parametrize("phase", ["in_progress", "completed"])
-def test_a_job_that_needs_no_borrowed_runner_returns_it_to_its_owner(phase: str) -> None:
+def test_a_job_that_needs_no_borrowed_runner_returns_it_to_its_owner(phase: Phase) -> None:
     ledger = robbed()
     hears(ledger, "lent", 45)
-    says_github(ledger, phase, 50, on="GitHub Actions 3")  # type: ignore[arg-type]
+    says_github(ledger, phase, 50, on="GitHub Actions 3")
     send = lending.errand(ledger, at(50))
     assert send is not None
     assert (send.to, send.news.kind, send.news.loan.runner) == (OTHER, "returned", THEIRS)

@@ -45,7 +45,7 @@ def main(*, dry_run: bool, as_json: bool, mode: Mode = "ec2") -> int:
         quiet.print(f"runs-fleet sweep: {error}", style="red", markup=False, highlight=False)
         return 2
     if as_json:
-        print(report.model_dump_json(exclude={"state"}))  # noqa: T201
+        print(report.model_dump_json(exclude={"state"}))  # noqa: T201 - for scripts: rich would wrap it
     else:
         show(report, Console())
     return int(any(part.failed for part in report.parts))

@@ -13,6 +13,7 @@ from simulator.aws.models import MarketName
 MOST_OVERRIDES = 300
 MOST_TAGS = 50
 LONGEST_TOKEN = 64
+LONGEST_KEY, LONGEST_VALUE = 128, 256
 TAGGABLE = {"fleet", "instance"}
 SPOT_STRATEGIES = {
     "lowest-price",
@@ -117,8 +118,9 @@ def check_tag(key: str, value: str) -> None:
     if key.lower().startswith("aws:"):
         message = "Tag keys starting with 'aws:' are reserved for internal use"
         raise AwsError("InvalidParameterValue", message)
-    if len(key) > 128 or len(value) > 256:  # noqa: PLR2004
-        message = f"Tag '{key[:40]}' exceeds the maximum length of 128 (key) or 256 (value)"
+    if len(key) > LONGEST_KEY or len(value) > LONGEST_VALUE:
+        longest = f"{LONGEST_KEY} (key) or {LONGEST_VALUE} (value)"
+        message = f"Tag '{key[:40]}' exceeds the maximum length of {longest}"
         raise AwsError("InvalidParameterValue", message)
 
 

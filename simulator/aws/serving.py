@@ -29,7 +29,7 @@ class Late:
         return self.app(environ, start_response)
 
 
-class Served(BaseApplication):  # type: ignore[misc]
+class Served(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
     """gunicorn, set up in code."""
 
     def __init__(self, config: AwsConfig, *, port: int) -> None:

@@ -15,6 +15,7 @@ Result = dict[str, Any]
 MOST_IN_BATCH = 10
 LARGEST = 1_048_576
 LONGEST_WAIT = 20
+HANDLE_LENGTH = 32
 
 
 class Sqs:
@@ -220,7 +221,7 @@ def _name(params: Params) -> str:
 
 def _handle(params: Params) -> str:
     handle = str(params["ReceiptHandle"])
-    if len(handle) != 32 or not handle.isalnum():  # noqa: PLR2004
+    if len(handle) != HANDLE_LENGTH or not handle.isalnum():
         message = f'The input receipt handle "{handle[:40]}" is not a valid receipt handle.'
         raise AwsError("ReceiptHandleIsInvalid", message)
     return handle

@@ -2,6 +2,7 @@
 
 import json
 from functools import lru_cache
+from http import HTTPStatus
 from typing import Any
 
 import jsonschema_rs
@@ -52,7 +53,8 @@ class Contract:
         reply = described["responses"].get(str(status))
         if reply is None:
             # What every operation may answer is documented in prose only.
-            return self._compile(ANY_ERROR if status >= 400 else {"not": {}})  # noqa: PLR2004
+            failed = status >= HTTPStatus.BAD_REQUEST
+            return self._compile(ANY_ERROR if failed else {"not": {}})
         if "$ref" in reply:
             reply = self._spec["components"]["responses"][reply["$ref"].rpartition("/")[2]]
         content = reply.get("content", {}).get("application/json")

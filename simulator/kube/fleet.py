@@ -4,6 +4,7 @@ import asyncio
 import itertools
 from collections.abc import Iterable
 from contextlib import suppress
+from functools import partial
 
 from simulator.kube import machines
 from simulator.kube.api import MERGE, Api, ApiAway, ApiError, Json
@@ -45,7 +46,7 @@ class NodeFleet:
             await asyncio.sleep(self._site.manners.lease_every)
             for name in set(self.plans) - self._silent:
                 body = machines.lease(name)
-                await self._site.call(lambda n=name, b=body: self._renew(n, b))  # type: ignore[misc]
+                await self._site.call(partial(self._renew, name, body))
 
     async def fill(self, names: Iterable[str]) -> None:
         """Make nodes full, so that nothing more fits."""

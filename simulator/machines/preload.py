@@ -33,4 +33,4 @@ def _warm_botocore() -> None:
         aws_access_key_id="none", aws_secret_access_key="none", region_name="us-east-1"
     )
     for service in SERVICES:
-        session.client(service)  # type: ignore[call-overload]
+        session.client(service)  # type: ignore[call-overload]  # types know literal names only

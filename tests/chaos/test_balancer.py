@@ -19,7 +19,7 @@ class Replica(BaseHTTPRequestHandler):
     """Answers with the port on which it listens."""
 
     def do_GET(self) -> None:
-        said = str(self.server.server_port).encode()  # type: ignore[attr-defined]
+        said = str(self.connection.getsockname()[1]).encode()
         self.send_response(200)
         self.send_header("Content-Length", str(len(said)))
         self.end_headers()

@@ -36,11 +36,11 @@ STRUCK: dict[str, Any] = {"cause": "Deleted", "busy": True, "ended": at(3).times
 DARK = runner(removed_at=None)
 
 
-def lost(*more: object, **facts: object) -> Evidence:
+def lost(*more: object, **facts: Any) -> Evidence:
     """A world in which the job's machine was taken in the middle of the job."""
     jobs = [one for one in (LOST, *more) if isinstance(one, type(LOST))]
-    usual = {"runners": (LOST_RUNNER,), "deeds": (LOSS,), "machines": (GONE,)}
-    return evidence(*jobs, **{**usual, **facts})  # type: ignore[arg-type]
+    usual: dict[str, Any] = {"runners": (LOST_RUNNER,), "deeds": (LOSS,), "machines": (GONE,)}
+    return evidence(*jobs, **{**usual, **facts})
 
 
 FINE = {

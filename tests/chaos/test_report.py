@@ -1,6 +1,7 @@
 """What is said of a seed: its row, its recovery times, the story of a broken job."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -12,10 +13,10 @@ from simulator.chaos.recovery import Recovery, recoveries, summed
 from tests.chaos.books import at, deed, evidence, job, machine, runner
 
 
-def killed(kind: str, **facts: object) -> Evidence:
+def killed(kind: str, **facts: Any) -> Evidence:
     """A world where something was killed while a job waited, and started again at 1.5 s."""
     kill = deed(kind, "it", 0.5, mended_at=at(1.5))
-    return evidence(job(), runners=(runner(created_at=at(1.9)),), deeds=(kill,), **facts)  # type: ignore[arg-type]
+    return evidence(job(), runners=(runner(created_at=at(1.9)),), deeds=(kill,), **facts)
 
 
 def test_recovery_is_measured_from_the_restart() -> None:

@@ -52,6 +52,7 @@ PATIENCE = 35.0
 REPORT_SECRET = "a-secret-of-the-doctors-tests"
 Environ = dict[str, str]
 Answer = TypeVar("Answer")
+Place = TypeVar("Place")
 
 
 class Told(NamedTuple):
@@ -76,7 +77,7 @@ async def patiently(condition: Callable[[], Awaitable[Answer]]) -> Answer:
     return answer
 
 
-async def found(look: Look, site: object) -> Finding:  # type: ignore[type-arg]
+async def found(look: Look[Place], site: Place) -> Finding:
     """What one check finds at a site."""
     opened = Opened({"opening": well("")}, site)
     area = Area("area", ("opening",), lambda _: opened, {"check": look})

@@ -55,7 +55,8 @@ def template(account: Clients, aws: AwsWorld, **changed: Any) -> str:
 
 def queue(account: Clients, **attributes: str) -> str:
     name = f"doctor-{next(NUMBERS)}" + (".fifo" if "FifoQueue" in attributes else "")
-    return account.sqs.create_queue(QueueName=name, Attributes=attributes)["QueueUrl"]  # type: ignore[arg-type]
+    wanted: dict[Any, str] = {**attributes}
+    return account.sqs.create_queue(QueueName=name, Attributes=wanted)["QueueUrl"]
 
 
 @pytest.mark.parametrize("look", LOOKS)

@@ -5,6 +5,10 @@ from itertools import count
 from typing import Literal, NamedTuple
 
 import pytest
+from types_boto3_ec2.type_defs import (
+    LaunchTemplateBlockDeviceMappingRequestTypeDef,
+    RequestLaunchTemplateDataTypeDef,
+)
 
 from runs_fleet.aws.clients import Clients
 from runs_fleet.providers.ec2.catalog import InstanceCatalog
@@ -39,15 +43,16 @@ def place(aws: Clients) -> Place:
     images = {arch: image_of(aws, arch) for arch in ("x86_64", "arm64")}
     number = next(_places)
     plain, roomy = f"plain-amd64-{number}", f"roomy-arm64-{number}"
-    disk = {"DeviceName": "/dev/xvda", "Ebs": {"VolumeSize": 30, "Encrypted": True}}
-    for name, data in {
+    disk: LaunchTemplateBlockDeviceMappingRequestTypeDef = {
+        "DeviceName": "/dev/xvda",
+        "Ebs": {"VolumeSize": 30, "Encrypted": True},
+    }
+    templates: dict[str, RequestLaunchTemplateDataTypeDef] = {
         plain: {"ImageId": images["x86_64"]},
         roomy: {"ImageId": images["arm64"], "BlockDeviceMappings": [disk]},
-    }.items():
-        aws.ec2.create_launch_template(
-            LaunchTemplateName=name,
-            LaunchTemplateData=data,  # type: ignore[arg-type]
-        )
+    }
+    for name, data in templates.items():
+        aws.ec2.create_launch_template(LaunchTemplateName=name, LaunchTemplateData=data)
     site = Site(
         templates={"amd64": plain, "arm64": roomy},
         subnets=(subnets[0], subnets[1], subnets[4]),

@@ -1,7 +1,7 @@
 """What the EC2 provider does, against a server that speaks EC2."""
 
 import pytest
-from types_boto3_ec2.type_defs import InstanceTypeDef
+from types_boto3_ec2.type_defs import InstanceTypeDef, RequestLaunchTemplateDataTypeDef
 
 from runs_fleet.aws.clients import Clients
 from runs_fleet.errors import Refused
@@ -169,15 +169,9 @@ def test_a_template_is_launched_by_the_number_of_its_default_version(
     aws: Clients, place: Place
 ) -> None:
     name = "moving"
-    data = {"ImageId": place.image_id}
-    aws.ec2.create_launch_template(
-        LaunchTemplateName=name,
-        LaunchTemplateData=data,  # type: ignore[arg-type]
-    )
-    aws.ec2.create_launch_template_version(
-        LaunchTemplateName=name,
-        LaunchTemplateData=data,  # type: ignore[arg-type]
-    )
+    data: RequestLaunchTemplateDataTypeDef = {"ImageId": place.image_id}
+    aws.ec2.create_launch_template(LaunchTemplateName=name, LaunchTemplateData=data)
+    aws.ec2.create_launch_template_version(LaunchTemplateName=name, LaunchTemplateData=data)
     aws.ec2.modify_launch_template(LaunchTemplateName=name, DefaultVersion="2")
     site = Site(templates={"arm64": name, "amd64": f"{name}:1"}, subnets=place.public)
     found = Grounds(aws.ec2, site).templates()

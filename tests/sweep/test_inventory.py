@@ -1,7 +1,7 @@
 """All that the fleet has in an account, from an AWS with real manners."""
 
 import itertools
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -9,7 +9,7 @@ import pytest
 
 from runs_fleet.aws.clients import Clients
 from runs_fleet.errors import RateLimited, Unavailable
-from runs_fleet.models import MachineOrder
+from runs_fleet.models import Arch, MachineOrder
 from runs_fleet.ports import Inventory, RunnerConfig
 from runs_fleet.providers.ec2.inventory import Ec2Inventory
 from runs_fleet.providers.ec2.provider import Ec2Provider
@@ -51,8 +51,8 @@ def configs(account: Clients, prefix: str) -> SsmConfigStore:
 
 @pytest.fixture
 def provider(account: Clients, setup: Setup) -> Ec2Provider:
-    templates = {"arm64": setup.launch_template_arm64}
-    return Ec2Provider(account.ec2, Site(templates=templates, subnets=setup.subnets))  # type: ignore[arg-type]
+    templates: dict[Arch, str] = {"arm64": setup.launch_template_arm64}
+    return Ec2Provider(account.ec2, Site(templates=templates, subnets=setup.subnets))
 
 
 def secret_of(wanted: MachineOrder) -> RunnerConfig:
@@ -135,11 +135,13 @@ def test_what_is_no_machines_is_left_alone(
 
 
 @pytest.mark.parametrize("look", [Ec2Inventory.machines, Ec2Inventory.configs])
-def test_an_error_is_no_empty_list(inventory: Ec2Inventory, calm: AwsWorld, look: object) -> None:
+def test_an_error_is_no_empty_list(
+    inventory: Ec2Inventory, calm: AwsWorld, look: Callable[[Ec2Inventory], object]
+) -> None:
     calm.fault(Fault(action="DescribeInstances", kind="error"))
     calm.fault(Fault(action="DescribeParameters", kind="error"))
     with pytest.raises(Unavailable):
-        look(inventory)  # type: ignore[operator]
+        look(inventory)
 
 
 def test_a_throttled_list_says_so(inventory: Ec2Inventory, calm: AwsWorld) -> None:

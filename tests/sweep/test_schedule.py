@@ -139,9 +139,10 @@ def test_what_was_done_is_told_in_a_table() -> None:
         Part(name="machines", looked=3, repaired=1, actions=("remove i-1",), last_success=now),
         Part(name="queued", failed=1, error="no permission"),
     )
-    console = Console(file=io.StringIO(), width=120, color_system=None)
+    written = io.StringIO()
+    console = Console(file=written, width=120, color_system=None)
     broom.show(SweepReport(at=now, dry_run=True, parts=parts), console)
-    told = console.file.getvalue()  # type: ignore[attr-defined]
+    told = written.getvalue()
     assert "would repair" in told
     assert "0 s ago" in told
     assert "no permission" in told

@@ -79,7 +79,7 @@ class Rest:
         answer = self._ask("GET", path, query=asked, stream=True, patience=seconds + READ)
         return Changes(answer, path)
 
-    def _json(  # noqa: PLR0913 - as below
+    def _json(  # noqa: PLR0913 - what a request may have, all optional
         self,
         method: str,
         path: str,

@@ -13,6 +13,7 @@ from tests.simulator.waiting import until
 
 if TYPE_CHECKING:
     from types_boto3_ec2 import EC2Client
+    from types_boto3_ec2.type_defs import FilterTypeDef
     from types_boto3_sqs import SQSClient
 
 
@@ -34,8 +35,10 @@ def look(ec2: "EC2Client", instance_id: str) -> Any:
 
 
 def found(ec2: "EC2Client", **filters: str) -> list[str]:
-    wanted = [{"Name": name, "Values": [value]} for name, value in filters.items()]
-    answer = ec2.describe_instances(Filters=wanted)  # type: ignore[arg-type]
+    wanted: list[FilterTypeDef] = [
+        {"Name": name, "Values": [value]} for name, value in filters.items()
+    ]
+    answer = ec2.describe_instances(Filters=wanted)
     return [i["InstanceId"] for r in answer["Reservations"] for i in r["Instances"]]
 
 

@@ -13,6 +13,7 @@ from tests.simulator.waiting import until
 
 if TYPE_CHECKING:
     from types_boto3_ec2 import EC2Client
+    from types_boto3_ec2.type_defs import FleetLaunchTemplateConfigRequestTypeDef
 
 AGENT = "tests.simulator.machines.dummy_agent"
 QUICK = Levers(boot_seconds=0.02, boot_spread=0.0, shutdown_seconds=0.02, stop_seconds=0.02)
@@ -49,13 +50,16 @@ def launcher(world: AwsWorld) -> Launch:
     ).client("ec2", endpoint_url=world.url)
 
     def launch(number: int = 1) -> list[str]:
-        template = {"LaunchTemplateId": account.launch_template_amd64, "Version": "1"}
-        overrides = [{"InstanceType": "c7i.large", "SubnetId": account.subnets[0]}]
+        offer: FleetLaunchTemplateConfigRequestTypeDef = {
+            "LaunchTemplateSpecification": {
+                "LaunchTemplateId": account.launch_template_amd64,
+                "Version": "1",
+            },
+            "Overrides": [{"InstanceType": "c7i.large", "SubnetId": account.subnets[0]}],
+        }
         answer = ec2.create_fleet(
             Type="instant",
-            LaunchTemplateConfigs=[
-                {"LaunchTemplateSpecification": template, "Overrides": overrides}  # type: ignore[typeddict-item]
-            ],
+            LaunchTemplateConfigs=[offer],
             TargetCapacitySpecification={
                 "TotalTargetCapacity": number,
                 "DefaultTargetCapacityType": "spot",
