@@ -52,8 +52,10 @@ async def settled(call: Handle, *, unneeded: Callable[[], bool] = lambda: False)
     """
     try:
         await workflow.wait_condition(lambda: call.done() or unneeded())
-    finally:
+    except asyncio.CancelledError:
         await _stopped(call)
+        raise
+    await _stopped(call)
 
 
 async def _stopped(call: Handle) -> None:

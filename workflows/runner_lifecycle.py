@@ -199,7 +199,9 @@ class RunnerLifecycle:
         try:
             await settled(creating, unneeded=lambda: ledger.demand.phase != "queued")
         finally:
-            answers.created(ledger, runner, answer(creating).told, workflow.now())
+            # A lifecycle that its worker drops from memory ends here too, and knows no answer.
+            if creating.done():
+                answers.created(ledger, runner, answer(creating).told, workflow.now())
         if answers.wants_registration(ledger, runner):
             self._begin_mint(runner)
 
@@ -239,7 +241,8 @@ class RunnerLifecycle:
         try:
             await settled(releasing)
         finally:
-            answers.released(self._ledger, runner, answer(releasing).told, workflow.now())
+            if releasing.done():
+                answers.released(self._ledger, runner, answer(releasing).told, workflow.now())
 
     async def _ask(self) -> None:
         """Ask GitHub what became of the job; no answer leaves everything as it is."""
