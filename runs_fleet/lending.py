@@ -112,11 +112,11 @@ def _lend(ledger: Ledger, now: datetime) -> Send | None:
     if to is None:
         return None
     if kept := expected(ledger):
-        return Send(to, LoanNews(kind="lent", loan=kept[0]))
+        return Send(to, _news("lent", kept[0]))
     own = ledger.active
     if own is None or not _spare(ledger, own) or now < lend_at(ledger):
         return None
-    return Send(to, LoanNews(kind="lent", loan=_loan(ledger, own, now)))
+    return Send(to, _news("lent", _loan(ledger, own, now)))
 
 
 def _give_back(ledger: Ledger) -> Send | None:
@@ -129,7 +129,7 @@ def _give_back(ledger: Ledger) -> Send | None:
         idle = loan.runner not in ledger.loans.lent and loan.runner != served
         owner = names.owner(loan.runner)
         if idle and owner is not None and (needless or not _fits(ledger, loan)):
-            return Send(owner[0], LoanNews(kind="returned", loan=loan))
+            return Send(owner[0], _news("returned", loan))
     return None
 
 

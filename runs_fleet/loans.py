@@ -1,7 +1,7 @@
 """What lifecycles owe each other once GitHub has given one's runner to another's job.
 
 The job that got a stranger's runner leaves its own to that stranger, so that one runner a job is
-enough: https://github.com/actions/runner/issues/620 asks GitHub for jobs bound to runners.
+enough.
 """
 
 from dataclasses import dataclass, field

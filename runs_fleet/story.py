@@ -37,6 +37,7 @@ def details(ledger: Ledger) -> str:
     head = [f"## {_headline(ledger)}", "", *_standing(ledger), f"- job: {_link(request)}"]
     head += [f"- asked for: {asked(request.spec)}"] if request.spec else []
     head += [f"- times (UTC): {_times(ledger)}"]
+    head += [f"- `{name}` is left to job {to}" for name, to in ledger.loans.lent.items()]
     return "\n".join([*head, *(line for runner in ledger.runners for line in _told(runner))])
 
 

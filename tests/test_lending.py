@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from runs_fleet import decisions, lending, names
+from runs_fleet import decisions, lending, names, story
 from runs_fleet.ledger import Ledger
 from runs_fleet.lending import Send
 from runs_fleet.loans import Loan, LoanNews
@@ -103,6 +103,13 @@ def test_a_lent_runner_is_kept_though_its_own_job_is_over() -> None:
     ledger = lender()
     says_github(ledger, "completed", 60, on=THEIRS, conclusion="success")
     assert isinstance(step(ledger, 70), decisions.Wait)
+
+
+def test_the_pages_of_both_jobs_tell_of_a_loan() -> None:
+    assert f"`{MINE}` is left to job {OTHER}" in story.details(lender())
+    ledger = robbed()
+    hears(ledger, "lent", 45)
+    assert f"Waits for `{THEIRS}`, which another job left to it." in story.details(ledger)
 
 
 def test_a_borrower_that_is_over_leaves_the_runner_without_use() -> None:
