@@ -1,11 +1,10 @@
 """What is sold out or taken away too often is left alone for a while, and then tried again."""
 
 from collections.abc import Iterable
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
+from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from runs_fleet import market
 from runs_fleet.ledger import Runner
@@ -24,28 +23,11 @@ from runs_fleet.market import (
     ResetRequest,
     ResetResult,
     Rules,
-    Sighting,
 )
 from runs_fleet.models import Machine, Market
+from tests.markets import C8G, NOON, minutes, seen, state_of
 
-NOON = datetime(2026, 1, 5, 12, tzinfo=UTC)
 RULES = Rules()
-C8G = Kind(Market.SPOT, "c8g.large")
-
-
-def minutes(count: float) -> datetime:
-    return NOON + timedelta(minutes=count)
-
-
-def seen(
-    name: str = "c8g.large",
-    at: datetime = NOON,
-    *,
-    zone: str = "z-a",
-    runner: str = "",
-    way: Market = Market.SPOT,
-) -> Sighting:
-    return Sighting(market=way, machine_type=name, zone=zone, at=at, runner=runner)
 
 
 def after(losses: Iterable[datetime], state: MarketState | None = None) -> MarketState:
@@ -54,11 +36,6 @@ def after(losses: Iterable[datetime], state: MarketState | None = None) -> Marke
     for number, at in enumerate(losses):
         state = market.lost(state, seen(at=at, runner=f"r-{number}-{at}"), at)
     return state
-
-
-def state_of(state: MarketState, now: datetime, kind: Kind = C8G) -> Phase:
-    found = {each.kind: each for each in state.breakers}
-    return market.phase(found[kind], state.rules, now) if kind in found else "closed"
 
 
 def opened(at: datetime = NOON) -> MarketState:
@@ -224,10 +201,10 @@ def test_a_reset_of_what_is_not_remembered_is_refused_with_what_is() -> None:
     ],
 )
 def test_only_what_the_spot_market_takes_counts_as_its_loss(
-    lost: str, way: Market, facts: dict[str, str], *, told: bool
+    lost: str, way: Market, facts: dict[str, Any], *, told: bool
 ) -> None:
     machine = Machine(machine_id="i-1", machine_type="c8g.large", market=way, zone="z-a")
-    runner = Runner(1, "r", ordered_at=NOON, machine=machine, lost=lost, lost_at=NOON, **facts)  # type: ignore[arg-type]
+    runner = Runner(1, "r", ordered_at=NOON, machine=machine, lost=lost, lost_at=NOON, **facts)
     assert market.loss(runner) == (seen(runner="r") if told else None)
 
 
@@ -244,76 +221,3 @@ def test_what_is_remembered_is_bounded() -> None:
     assert (len(state.shortages), len(state.breakers)) == (MOST_SHORTAGES, MOST_BREAKERS)
     assert full[0].offer in sold_out(state, NOON)
     assert full[-1].offer not in sold_out(state, NOON)
-
-
-NAMES = st.sampled_from(["c8g.large", "m8g.large"])
-WORDS = st.one_of(
-    st.builds(seen, NAMES, runner=st.uuids().map(str)),
-    st.builds(
-        News,
-        holder=st.sampled_from(["a", "b"]),
-        sold_out=st.lists(st.builds(seen, NAMES), max_size=2).map(tuple),
-        bought=st.lists(st.builds(seen, NAMES), max_size=1).map(tuple),
-        wanted=st.lists(st.builds(Kind, st.just(Market.SPOT), NAMES), max_size=2).map(tuple),
-    ),
-)
-STORIES = st.lists(st.tuples(st.floats(0, 6), WORDS), max_size=40)
-
-
-def moved(said: News | Sighting, now: datetime) -> News | Sighting:
-    """Say it as if it had happened just now."""
-    if isinstance(said, Sighting):
-        return said.model_copy(update={"at": now})
-    told = {key: _at(getattr(said, key), now) for key in ("sold_out", "bought")}
-    return said.model_copy(update=told)
-
-
-def _at(sightings: Iterable[Sighting], now: datetime) -> tuple[Sighting, ...]:
-    return tuple(each.model_copy(update={"at": now}) for each in sightings)
-
-
-def told(story: list[tuple[float, News | Sighting]]) -> list[tuple[datetime, MarketState]]:
-    """Tell a story; returns what is remembered after each word, and when that was."""
-    states, now, state = list[tuple[datetime, MarketState]](), NOON, MarketState()
-    for pause, said in story:
-        now += timedelta(minutes=pause)
-        state = market.heard(state, moved(said, now), now)
-        states.append((now, state))
-    return states
-
-
-@given(STORIES)
-def test_nothing_stays_shut_for_ever(story: list[tuple[float, News | Sighting]]) -> None:
-    for now, state in told(story)[-1:]:
-        assert market.tidied(state, now + timedelta(hours=2)) == MarketState()
-
-
-@given(STORIES)
-def test_tidying_changes_nothing_that_counts(story: list[tuple[float, News | Sighting]]) -> None:
-    for now, state in told(story):
-        for later in (now, now + timedelta(minutes=7), now + timedelta(minutes=25)):
-            tidied = market.tidied(state, later)
-            assert state_of(tidied, later) == state_of(state, later)
-            assert market.tidied(tidied, later) == tidied
-
-
-@given(STORIES)
-def test_a_kind_is_reopened_only_by_a_loss(story: list[tuple[float, News | Sighting]]) -> None:
-    before = MarketState()
-    for (now, state), (_, said) in zip(told(story), story, strict=True):
-        was = state_of(before, now)
-        assert state_of(state, now) != "open" or was == "open" or isinstance(said, Sighting)
-        before = state
-
-
-@given(STORIES)
-def test_a_probe_is_never_taken_from_who_has_it(
-    story: list[tuple[float, News | Sighting]],
-) -> None:
-    before = MarketState()
-    for now, state in told(story):
-        held = {b.kind: b.probe.since for b in before.breakers if b.probe}
-        kept = {b.kind: b.probe.since for b in state.breakers if b.probe}
-        probing = [kind for kind in held if state_of(before, now, kind) == "probing"]
-        assert all(kept.get(kind) in (held[kind], None) for kind in probing)
-        before = state

@@ -8,112 +8,24 @@ import pytest
 
 from runs_fleet.models import Market, RunnerSpec, Span
 from runs_fleet.ports import RunnerConfig
-from runs_fleet.providers.k8s import manifests, nodes, resources
-from runs_fleet.providers.k8s.site import Docker, Site, Storage
-from tests.k8s.orders import ON_DEMAND, order
+from runs_fleet.providers.k8s import manifests, resources
+from tests.k8s.orders import order
+from tests.k8s.pods import ROOMY, SITE, pod_of, runner_of
 
-SITE = Site("ci", "registry.example/runner:1")
-ROOMY = replace(SITE, storage=Storage(volume_above=100, storage_class="fast"))
 CONFIG = RunnerConfig("runs-fleet-7-1", "jit", "key", "redis://valkey", 60.0, 3600.0)
-
-
-def pod_of(asked: Any, site: Site = SITE) -> dict[str, Any]:
-    spec: dict[str, Any] = manifests.job(asked, site)["spec"]["template"]["spec"]
-    return spec
-
-
-def runner_of(asked: Any, site: Site = SITE) -> dict[str, Any]:
-    container: dict[str, Any] = pod_of(asked, site)["containers"][0]
-    return container
-
-
-def required(pod: dict[str, Any]) -> list[dict[str, Any]]:
-    affinity = pod["affinity"]["nodeAffinity"]
-    terms: list[dict[str, Any]] = affinity["requiredDuringSchedulingIgnoredDuringExecution"][
-        "nodeSelectorTerms"
-    ]
-    return terms
-
-
-def test_a_job_in_whole() -> None:
-    asked = order(7, arch="arm64", cpu=Span(least=4, most=8))
-    labels = {
-        "app.kubernetes.io/managed-by": "runs-fleet",
-        "runs-fleet.io/fleet": "default",
-        "runs-fleet.io/runner": "runs-fleet-7-1",
-        "runs-fleet.io/job-id": "7",
-        "runs-fleet.io/attempt": "1",
-    }
-    notes = {
-        "runs-fleet.io/repo": "o/r",
-        "runs-fleet.io/token": "runs-fleet-7-1-1",
-        "runs-fleet.io/market": "spot",
-        "runs-fleet.io/machine-type": "4cpu-8gib",
-    }
-    assert manifests.job(asked, SITE) == {
-        "apiVersion": "batch/v1",
-        "kind": "Job",
-        "metadata": {
-            "name": "runs-fleet-7-1",
-            "namespace": "ci",
-            "labels": labels,
-            "annotations": notes,
-        },
-        "spec": {
-            "completions": 1,
-            "parallelism": 1,
-            "backoffLimit": 0,
-            "podReplacementPolicy": "Failed",
-            "podFailurePolicy": {
-                "rules": [
-                    {
-                        "action": "FailJob",
-                        "onPodConditions": [{"type": "DisruptionTarget", "status": "True"}],
-                    }
-                ]
-            },
-            "ttlSecondsAfterFinished": 300,
-            "activeDeadlineSeconds": 48_000,
-            "template": {
-                "metadata": {
-                    "labels": labels,
-                    "annotations": {
-                        **notes,
-                        "karpenter.sh/do-not-disrupt": "true",
-                        "cluster-autoscaler.kubernetes.io/safe-to-evict": "false",
-                    },
-                },
-                "spec": {
-                    "serviceAccountName": "default",
-                    "automountServiceAccountToken": False,
-                    "enableServiceLinks": False,
-                    "nodeSelector": {"kubernetes.io/arch": "arm64"},
-                    "tolerations": TOLERATED,
-                    "restartPolicy": "Never",
-                    "terminationGracePeriodSeconds": 120,
-                    "securityContext": {
-                        "runAsNonRoot": True,
-                        "runAsUser": 1001,
-                        "runAsGroup": 1001,
-                        "fsGroup": 1001,
-                        "fsGroupChangePolicy": "OnRootMismatch",
-                        "seccompProfile": {"type": "RuntimeDefault"},
-                    },
-                    "containers": [RUNNER],
-                    "volumes": [
-                        {"name": "config", "configMap": {"name": "runs-fleet-7-1"}},
-                        {
-                            "name": "secrets",
-                            "secret": {"secretName": "runs-fleet-7-1", "defaultMode": 0o440},
-                        },
-                        {"name": "work", "emptyDir": {}},
-                    ],
-                },
-            },
-        },
-    }
-
-
+LABELS = {
+    "app.kubernetes.io/managed-by": "runs-fleet",
+    "runs-fleet.io/fleet": "default",
+    "runs-fleet.io/runner": "runs-fleet-7-1",
+    "runs-fleet.io/job-id": "7",
+    "runs-fleet.io/attempt": "1",
+}
+NOTES = {
+    "runs-fleet.io/repo": "o/r",
+    "runs-fleet.io/token": "runs-fleet-7-1-1",
+    "runs-fleet.io/market": "spot",
+    "runs-fleet.io/machine-type": "4cpu-8gib",
+}
 TOLERATED = [
     {"key": "cloud.google.com/gke-spot", "operator": "Equal", "value": "true"},
     {"key": "cloud.google.com/gke-preemptible", "operator": "Equal", "value": "true"},
@@ -149,6 +61,74 @@ RUNNER = {
         {"name": "work", "mountPath": "/opt/actions-runner/_work"},
     ],
 }
+POD = {
+    "serviceAccountName": "default",
+    "automountServiceAccountToken": False,
+    "enableServiceLinks": False,
+    "nodeSelector": {"kubernetes.io/arch": "arm64"},
+    "tolerations": TOLERATED,
+    "restartPolicy": "Never",
+    "terminationGracePeriodSeconds": 120,
+    "securityContext": {
+        "runAsNonRoot": True,
+        "runAsUser": 1001,
+        "runAsGroup": 1001,
+        "fsGroup": 1001,
+        "fsGroupChangePolicy": "OnRootMismatch",
+        "seccompProfile": {"type": "RuntimeDefault"},
+    },
+    "containers": [RUNNER],
+    "volumes": [
+        {"name": "config", "configMap": {"name": "runs-fleet-7-1"}},
+        {
+            "name": "secrets",
+            "secret": {"secretName": "runs-fleet-7-1", "defaultMode": 0o440},
+        },
+        {"name": "work", "emptyDir": {}},
+    ],
+}
+JOB = {
+    "apiVersion": "batch/v1",
+    "kind": "Job",
+    "metadata": {
+        "name": "runs-fleet-7-1",
+        "namespace": "ci",
+        "labels": LABELS,
+        "annotations": NOTES,
+    },
+    "spec": {
+        "completions": 1,
+        "parallelism": 1,
+        "backoffLimit": 0,
+        "podReplacementPolicy": "Failed",
+        "podFailurePolicy": {
+            "rules": [
+                {
+                    "action": "FailJob",
+                    "onPodConditions": [{"type": "DisruptionTarget", "status": "True"}],
+                }
+            ]
+        },
+        "ttlSecondsAfterFinished": 300,
+        "activeDeadlineSeconds": 48_000,
+        "template": {
+            "metadata": {
+                "labels": LABELS,
+                "annotations": {
+                    **NOTES,
+                    "karpenter.sh/do-not-disrupt": "true",
+                    "cluster-autoscaler.kubernetes.io/safe-to-evict": "false",
+                },
+            },
+            "spec": POD,
+        },
+    },
+}
+
+
+def test_a_job_in_whole() -> None:
+    asked = order(7, arch="arm64", cpu=Span(least=4, most=8))
+    assert manifests.job(asked, SITE) == JOB
 
 
 @pytest.mark.parametrize(
@@ -178,68 +158,6 @@ def test_the_least_is_requested_and_the_most_allowed(
 ) -> None:
     asked = RunnerSpec.model_validate(spec)
     assert resources.runner(asked, ROOMY.storage) == {"requests": requests, "limits": limits}
-
-
-def test_an_on_demand_job_stays_away_from_spot_nodes() -> None:
-    pod = pod_of(order(rung=ON_DEMAND))
-    [term] = required(pod)
-    assert "tolerations" not in pod
-    found = term["matchExpressions"]
-    assert {(each["key"], each["operator"], *each["values"]) for each in found} == {
-        ("cloud.google.com/gke-spot", "NotIn", "true"),
-        ("cloud.google.com/gke-preemptible", "NotIn", "true"),
-        ("eks.amazonaws.com/capacityType", "NotIn", "SPOT"),
-        ("kubernetes.azure.com/scalesetpriority", "NotIn", "spot"),
-        ("karpenter.sh/capacity-type", "NotIn", "spot"),
-        ("runs-fleet.io/preemptible", "NotIn", "true"),
-    }
-
-
-@pytest.mark.parametrize(
-    ("family", "expressions"),
-    [
-        ("c7g", [("karpenter.k8s.aws/instance-family", "c7g")]),
-        ("m5", [("karpenter.k8s.aws/instance-family", "m5")]),
-        ("t4g", [("karpenter.k8s.aws/instance-family", "t4g")]),
-        (
-            "c7",
-            [
-                ("karpenter.k8s.aws/instance-category", "c"),
-                ("karpenter.k8s.aws/instance-generation", "7"),
-            ],
-        ),
-        ("r", [("karpenter.k8s.aws/instance-category", "r")]),
-    ],
-)
-def test_a_family_is_read_as_on_ec2(family: str, expressions: list[tuple[str, str]]) -> None:
-    [term] = required(pod_of(order(families=(family,))))
-    found = [(each["key"], *each["values"]) for each in term["matchExpressions"]]
-    assert found == expressions
-
-
-def test_families_are_alternatives_and_the_rest_holds_for_each() -> None:
-    terms = required(pod_of(order(families=("c7g", "m7g"), gen=7, rung=ON_DEMAND)))
-    [first, second] = [term["matchExpressions"] for term in terms]
-    assert (first[0]["values"], second[0]["values"]) == (["c7g"], ["m7g"])
-    assert first[1:] == second[1:]
-    assert {"key": nodes.GENERATION, "operator": "In", "values": ["7"]} in first
-
-
-def test_a_spot_job_of_any_family_may_go_anywhere() -> None:
-    assert "affinity" not in pod_of(order())
-
-
-def test_the_operators_nodes_and_taints_come_on_top() -> None:
-    site = replace(
-        SITE,
-        node_selector={"pool": "ci"},
-        tolerations=({"key": "ci", "operator": "Exists"},),
-        default_arch="amd64",
-    )
-    pod = pod_of(order(rung=ON_DEMAND), site)
-    assert pod["nodeSelector"] == {"pool": "ci", "kubernetes.io/arch": "amd64"}
-    assert pod["tolerations"] == [{"key": "ci", "operator": "Exists"}]
-    assert pod_of(order(arch="arm64"), site)["nodeSelector"]["kubernetes.io/arch"] == "arm64"
 
 
 def test_what_the_operator_set_is_in_the_pod() -> None:
@@ -356,54 +274,6 @@ def test_a_large_disk_is_a_volume() -> None:
         asked, ROOMY
     )["volumes"]
     assert "ephemeral-storage" not in runner_of(asked, ROOMY)["resources"]["requests"]
-
-
-def test_docker_is_a_native_sidecar() -> None:
-    pod = pod_of(order(docker=True))
-    externals, daemon = pod["initContainers"]
-    assert (daemon["name"], daemon["restartPolicy"]) == ("docker", "Always")
-    assert externals["image"] == SITE.image
-    assert daemon["securityContext"]["privileged"]
-    assert daemon["startupProbe"]["exec"]["command"][-1] == "version"
-    variables = {each["name"]: each.get("value") for each in pod["containers"][0]["env"]}
-    assert variables["DOCKER_HOST"] in daemon["args"][1]
-
-
-def test_a_daemon_finds_the_runners_folders_where_the_runner_has_them() -> None:
-    pod = pod_of(order(docker=True))
-    daemon = pod["initContainers"][1]
-    paths = {each["mountPath"] for each in daemon["volumeMounts"]}
-    assert {"/opt/actions-runner/_work", "/opt/actions-runner/externals"} <= paths
-
-
-@pytest.mark.parametrize(
-    ("rootless", "user", "group", "data"),
-    [
-        (True, 1000, "--group=0", "/home/rootless/.local/share/docker"),
-        (False, 0, "--group=1001", "/var/lib/docker"),
-    ],
-)
-def test_the_runner_may_use_the_daemons_socket(
-    rootless: bool, user: int, group: str, data: str
-) -> None:
-    site = replace(SITE, docker=Docker("docker:dind", rootless))
-    pod = pod_of(order(docker=True), site)
-    daemon = pod["initContainers"][1]
-    assert daemon["securityContext"]["runAsUser"] == user
-    assert daemon["args"][-1] == group
-    assert daemon["volumeMounts"][-1]["mountPath"] == data
-    assert pod["securityContext"].get("supplementalGroups") == ([1000] if rootless else None)
-
-
-def test_docker_keeps_its_images_on_a_large_disk() -> None:
-    pod = pod_of(order(docker=True, disk=500), ROOMY)
-    mounts = [each for each in pod["initContainers"][1]["volumeMounts"] if each["name"] == "work"]
-    assert [each["subPath"] for each in mounts] == ["work", "docker"]
-    assert pod["containers"][0]["volumeMounts"][2]["subPath"] == "work"
-
-
-def test_the_runner_itself_is_no_more_privileged_beside_docker() -> None:
-    assert runner_of(order(docker=True))["securityContext"] == runner_of(order())["securityContext"]
 
 
 def test_a_placeholder_keeps_the_room_of_one_runner() -> None:

@@ -9,7 +9,6 @@ from runs_fleet.errors import NoCapacity, Refused, Unavailable
 from runs_fleet.models import Machine, Market
 from runs_fleet.ports import RunnerConfig
 from runs_fleet.providers.k8s import manifests
-from runs_fleet.providers.k8s.client import connect
 from runs_fleet.providers.k8s.cluster import (
     CONFIG_MAPS,
     JOBS,
@@ -248,49 +247,9 @@ def test_a_normal_job_costs_four_calls(api: ApiClient, site: Site) -> None:
     assert rest.asked == ["post", "post", "post", "delete"]
 
 
-def test_a_quota_that_is_used_up_is_no_capacity(
-    provider: K8sProvider, api: ApiClient, namespace: str
-) -> None:
-    path = f"/api/v1/namespaces/{namespace}/resourcequotas"
-    quota = {"kind": "ResourceQuota", "apiVersion": "v1", "metadata": {"name": "none"}}
-    Rest(api).post(path, {**quota, "spec": {"hard": {"count/jobs.batch": "0"}}})
-    until(lambda: Rest(api).get(f"{path}/none").get("status", {}).get("used"), within=PATIENCE)
-    with pytest.raises(NoCapacity, match="exceeded quota"):
-        provider.create(order())
-
-
-def test_without_the_right_it_is_said_what_is_missing(
-    control_plane: ControlPlane, site: Site, namespace: str
-) -> None:
-    kubeconfig = control_plane.kubeconfig_for("default", namespace=namespace)
-    with connect(kubeconfig, pool=1) as client:
-        nobody = K8sProvider(Cluster(Rest(client), namespace), site)
-        with pytest.raises(Refused, match='cannot create resource "jobs"') as caught:
-            nobody.create(order())
-    assert caught.value.forbidden
-
-
-def test_what_cannot_be_is_refused_in_the_servers_words(cluster: Cluster, site: Site) -> None:
-    broken = replace(site, template={"spec": {"containers": [{"name": "Not A Name"}]}})
-    with pytest.raises(Refused, match="Invalid value"):
-        K8sProvider(cluster, broken).create(order())
-
-
-def test_a_namespace_that_is_not_there_is_refused(api: ApiClient, site: Site) -> None:
-    nowhere = Cluster(Rest(api), "no-such-namespace")
-    with pytest.raises(Refused, match="namespace 'no-such-namespace' is not there"):
-        K8sProvider(nowhere, replace(site, namespace="no-such-namespace")).create(order())
-
-
 def test_warming_up_makes_nothing(provider: K8sProvider, cluster: Cluster) -> None:
     provider.warm_up()
     assert names(cluster, JOBS) == []
-
-
-def test_warming_up_finds_what_the_operator_misspelt(cluster: Cluster, site: Site) -> None:
-    misspelt = replace(site, template={"spec": {"dnsPolcy": "Default"}})
-    with pytest.raises(Refused, match="unknown field"):
-        K8sProvider(cluster, misspelt).warm_up()
 
 
 def test_a_machine_that_is_pending_is_found_and_described(

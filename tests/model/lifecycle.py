@@ -5,25 +5,12 @@ from datetime import datetime
 from functools import partial
 from typing import Any
 
-from activities.runners import RunnerActivities
-from activities.verdicts import verdicts
 from runs_fleet import answers, decisions, lending, notices, story
 from runs_fleet.ledger import Ledger, Runner
 from runs_fleet.loans import LoanNews
-from runs_fleet.models import (
-    JobEvent,
-    JobRequest,
-    MachineEvent,
-    ReleaseRequest,
-    RunnerLookup,
-    RunnerReport,
-)
-from runs_fleet.notices import Notice, Told
+from runs_fleet.models import JobEvent, JobRequest, MachineEvent, RunnerLookup, RunnerReport
 from tests.model.calls import Call, Courier, Limits
-from tests.model.chaos import Chaos
-from tests.model.clock import Clock
-from tests.model.cloud import Cloud
-from tests.model.github import GitHub
+from tests.model.outside import Outside
 from workflows import options, orders
 
 Turns = Generator[datetime | None, None, None]
@@ -35,45 +22,6 @@ TRACE, RERUN, TELL = (Limits.of(each) for each in (options.TRACE, options.RERUN,
 
 class Cancelled(Exception):
     """An operator cancelled the lifecycle."""
-
-
-class Outside:
-    """What a lifecycle's calls reach."""
-
-    def __init__(self, clock: Clock, chaos: Chaos, github: GitHub, cloud: Cloud) -> None:
-        self.clock, self.chaos, self.github, self.cloud = clock, chaos, github, cloud
-        self.others: dict[int, Lifecycle] = {}
-        self.runners = RunnerActivities(
-            cloud, cloud, github, report_secret="s", reports_address="q"
-        )
-
-    def release(self, request: ReleaseRequest) -> Any:
-        self.cloud.force = request.force
-        try:
-            return self.runners.release_runner(request)
-        finally:
-            self.cloud.force = False
-
-    def look_up(self, ledger: Ledger) -> JobEvent:
-        request = ledger.request
-        with verdicts():
-            return self.github.job(request.scope, request.job_id)
-
-    def rerun(self, ledger: Ledger) -> None:
-        request = ledger.request
-        with verdicts():
-            self.github.rerun_job(request.scope, request.job_id)
-
-    def lend(self, step: lending.Send) -> bool:
-        """Signal another lifecycle; one that has ended, or never began, hears nothing."""
-        other = self.others.get(step.to)
-        if other is None or other.ended:
-            return False
-        other.hear_lender(step.news)
-        return True
-
-    def told(self, notice: Notice) -> Told:
-        return Told(by="check_run")
 
 
 class Lifecycle:

@@ -19,7 +19,8 @@ from tests.model.chaos import HOUR, Chaos
 from tests.model.clock import Clock
 from tests.model.cloud import Cloud, Host, Told
 from tests.model.github import GitHub, Job
-from tests.model.lifecycle import Lifecycle, Outside
+from tests.model.lifecycle import Lifecycle
+from tests.model.outside import Outside
 
 owner_of = functools.cache(names.owner)
 
@@ -43,7 +44,8 @@ class World:
         self.cloud = Cloud(self.clock, self.chaos, self.github, told)
         self.cloud.may_force = self._may_force
         self.outside = Outside(self.clock, self.chaos, self.github, self.cloud)
-        self.lifecycles = self.outside.others
+        self.lifecycles: dict[int, Lifecycle] = {}
+        self.outside.others = self.lifecycles
         self.early: dict[int, list[JobEvent]] = {}
         self.open = 0
         self.github.on_rerun = self._run_again

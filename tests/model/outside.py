@@ -1,0 +1,63 @@
+"""What a lifecycle of the model can reach: activities, and other lifecycles."""
+
+from collections.abc import Mapping
+from typing import Any, Protocol
+
+from activities.runners import RunnerActivities
+from activities.verdicts import verdicts
+from runs_fleet import lending
+from runs_fleet.ledger import Ledger
+from runs_fleet.loans import LoanNews
+from runs_fleet.models import JobEvent, ReleaseRequest
+from runs_fleet.notices import Notice, Told
+from tests.model.chaos import Chaos
+from tests.model.clock import Clock
+from tests.model.cloud import Cloud
+from tests.model.github import GitHub
+
+
+class Borrower(Protocol):
+    """Another job's lifecycle, as far as a lender sees it."""
+
+    ended: bool
+
+    def hear_lender(self, news: LoanNews) -> None: ...
+
+
+class Outside:
+    """What a lifecycle's calls reach."""
+
+    def __init__(self, clock: Clock, chaos: Chaos, github: GitHub, cloud: Cloud) -> None:
+        self.clock, self.chaos, self.github, self.cloud = clock, chaos, github, cloud
+        self.others: Mapping[int, Borrower] = {}
+        self.runners = RunnerActivities(
+            cloud, cloud, github, report_secret="s", reports_address="q"
+        )
+
+    def release(self, request: ReleaseRequest) -> Any:
+        self.cloud.force = request.force
+        try:
+            return self.runners.release_runner(request)
+        finally:
+            self.cloud.force = False
+
+    def look_up(self, ledger: Ledger) -> JobEvent:
+        request = ledger.request
+        with verdicts():
+            return self.github.job(request.scope, request.job_id)
+
+    def rerun(self, ledger: Ledger) -> None:
+        request = ledger.request
+        with verdicts():
+            self.github.rerun_job(request.scope, request.job_id)
+
+    def lend(self, step: lending.Send) -> bool:
+        """Signal another lifecycle; one that has ended, or never began, hears nothing."""
+        other = self.others.get(step.to)
+        if other is None or other.ended:
+            return False
+        other.hear_lender(step.news)
+        return True
+
+    def told(self, notice: Notice) -> Told:
+        return Told(by="check_run")

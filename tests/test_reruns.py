@@ -1,0 +1,150 @@
+"""Which jobs are run once more: those that were lost with a machine that was taken."""
+
+from typing import Any
+
+import pytest
+
+from runs_fleet import reruns
+from runs_fleet.deadlines import settled_at
+from runs_fleet.decisions import Done, Drop, Rerun, Trace, Wait, next_step
+from runs_fleet.ledger import Ledger
+from runs_fleet.models import RunnerSpec
+from tests.ledgers import (
+    MINE,
+    OTHER,
+    POLICY,
+    THEIRS,
+    at,
+    idle,
+    running,
+    says_agent,
+    says_cloud,
+    says_github,
+    waiting,
+)
+
+
+def ended(**changes: Any) -> Ledger:
+    """A job whose machine was lost before GitHub failed it."""
+    ledger = running(**changes)
+    says_cloud(ledger, 90)
+    says_github(ledger, "completed", 130, conclusion="failure")
+    ledger.runners[0].gone_at = at(140)
+    return ledger
+
+
+def test_a_job_lost_with_its_machine_runs_once_more() -> None:
+    ledger = ended()
+    assert next_step(ledger, at(140)) == Rerun()
+    ledger.rerun = "asked"
+    assert next_step(ledger, at(140)) == Done()
+
+
+@pytest.mark.parametrize("changes", [{"run_attempt": 2}, {"spec": RunnerSpec(rerun=False)}])
+def test_it_does_not_where_it_should_not(changes: dict[str, Any]) -> None:
+    assert not reruns.owes_rerun(ended(**changes))
+
+
+def test_it_does_not_after_an_operators_word() -> None:
+    ledger = ended()
+    ledger.over = "released"
+    assert not reruns.owes_rerun(ledger)
+
+
+def test_a_job_that_failed_before_its_machine_went_is_not_run_again() -> None:
+    ledger = running()
+    says_github(ledger, "completed", 90, conclusion="failure")
+    says_cloud(ledger, 95)
+    assert not reruns.owes_rerun(ledger)
+
+
+def test_a_job_that_failed_within_a_spot_notice_is_not_run_again() -> None:
+    ledger = running()
+    says_agent(ledger, "interrupted", 60)
+    says_agent(ledger, "finished", 90, outcome="Failed")
+    says_github(ledger, "completed", 91, conclusion="failure")
+    assert not reruns.owes_rerun(ledger)
+
+
+def test_a_job_cut_short_by_a_spot_loss_is_run_again() -> None:
+    ledger = running()
+    says_agent(ledger, "interrupted", 60)
+    says_agent(ledger, "finished", 180, outcome="Canceled", detail="interrupted")
+    says_github(ledger, "completed", 181, conclusion="cancelled")
+    assert reruns.owes_rerun(ledger)
+
+
+def test_a_job_that_a_stopped_agent_cancelled_is_run_again_though_that_is_heard_late() -> None:
+    ledger = running()
+    says_github(ledger, "completed", 90, conclusion="cancelled")
+    says_agent(ledger, "interrupted", 91)
+    assert next_step(ledger, at(91)) == Wait(at(90) + POLICY.finish_grace)
+    says_agent(ledger, "finished", 92, outcome="Canceled", detail="interrupted")
+    assert next_step(ledger, at(92)) == Drop(ledger.runners[0], "interrupted")
+    assert reruns.owes_rerun(ledger)
+
+
+def test_a_job_that_somebody_cancelled_is_not_run_again_when_its_pod_is_then_removed() -> None:
+    ledger = running()
+    says_github(ledger, "completed", 90, conclusion="cancelled")
+    ledger.runners[0].drop("job_done", at(100))
+    says_agent(ledger, "interrupted", 101)
+    says_agent(ledger, "finished", 102, outcome="Canceled", detail="interrupted")
+    assert not reruns.owes_rerun(ledger)
+
+
+def test_another_jobs_runner_is_traced_before_anything_is_removed() -> None:
+    ledger = idle()
+    ledger.runners[0].drop("not_needed", at(50))
+    says_github(ledger, "completed", 90, on=THEIRS, conclusion="failure")
+    assert next_step(ledger, at(91)) == Trace(THEIRS)
+
+
+@pytest.mark.parametrize("told", [True, False])
+def test_what_is_left_of_a_lost_machine_stays_for_the_job_that_had_it(*, told: bool) -> None:
+    ledger = idle()
+    says_github(ledger, "in_progress", 40, job_id=OTHER)
+    says_cloud(ledger, 50, cause="Evicted") if told else says_agent(ledger, "interrupted", 50)
+    says_github(ledger, "completed", 90, job_id=OTHER, conclusion="failure")
+    assert settled_at(ledger, ledger.runners[0]) == at(90) + POLICY.finish_grace
+
+
+def test_a_job_that_failed_on_another_jobs_runner_is_traced_and_run_again_if_it_was_lost() -> None:
+    ledger = waiting()
+    says_github(ledger, "completed", 90, on=THEIRS, conclusion="failure")
+    assert next_step(ledger, at(91)) == Trace(THEIRS)
+    ledger.trace = reruns.TAKEN
+    assert next_step(ledger, at(91)) == Rerun()
+
+
+@pytest.mark.parametrize("trace", [reruns.KEPT, reruns.UNKNOWN])
+def test_a_job_whose_machine_the_cloud_did_not_take_has_failed_by_itself(trace: str) -> None:
+    ledger = waiting()
+    says_github(ledger, "completed", 90, on=THEIRS, conclusion="failure")
+    ledger.trace = trace
+    assert next_step(ledger, at(91)) == Done()
+
+
+def test_a_job_of_whose_runner_nobody_told_the_end_is_traced() -> None:
+    ledger = running()
+    says_github(ledger, "completed", 90, conclusion="failure")
+    assert reruns.untraced(ledger) == MINE
+    says_agent(ledger, "finished", 91, outcome="Failed")
+    assert reruns.untraced(ledger) is None
+
+
+@pytest.mark.parametrize(("seconds", "traced"), [(89, False), (90, True), (91, False)])
+def test_a_loss_at_the_moment_of_the_end_may_be_before_or_after_it(
+    seconds: float, *, traced: bool
+) -> None:
+    ledger = running()
+    says_github(ledger, "completed", 90, conclusion="failure")
+    says_cloud(ledger, seconds)
+    assert (reruns.untraced(ledger) is not None) is traced
+
+
+@pytest.mark.parametrize("on", ["GitHub Actions 3", "their-own-runner"])
+def test_a_job_that_failed_on_somebody_elses_runner_is_not_our_concern(on: str) -> None:
+    ledger = waiting()
+    says_github(ledger, "completed", 90, on=on, conclusion="failure")
+    assert reruns.untraced(ledger) is None
