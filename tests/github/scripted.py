@@ -123,48 +123,58 @@ class Clock:
         return self.now
 
 
+class Handler(BaseHTTPRequestHandler):
+    """Hands each request to a scripted GitHub."""
+
+    protocol_version = "HTTP/1.1"
+    wbufsize = 65536
+    server: "Server"
+
+    def _any(self) -> None:
+        length = int(self.headers.get("content-length") or 0)
+        body = self.rfile.read(length)
+        url = urlsplit(self.path)
+        headers = {name.lower(): value for name, value in self.headers.items()}
+        query = dict(parse_qsl(url.query))
+        seen = Seen(self.command, url.path, query, headers, json.loads(body) if body else None)
+        self._send(self.server.github.answer(seen))
+
+    def _send(self, reply: Reply) -> None:
+        if reply.cut:
+            self.close_connection = True
+            return
+        content = reply.content()
+        self.send_response(reply.status)
+        self.send_header("Content-Length", str(len(content)))
+        for name, value in reply.headers.items():
+            self.send_header(name, value)
+        self.end_headers()
+        self.wfile.write(content)
+
+    do_GET = do_POST = do_DELETE = _any
+
+    def log_message(self, format: str, *args: Any) -> None:
+        """Stay quiet."""
+
+
+class Server(ThreadingHTTPServer):
+    """Listens for a scripted GitHub on a free port."""
+
+    daemon_threads = True
+    request_queue_size = 128
+
+    def __init__(self, github: ScriptedGitHub) -> None:
+        self.github = github
+        super().__init__(("127.0.0.1", 0), Handler)
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Say nothing of clients that left early: tests are about them."""
+
+
 @contextmanager
 def serving(github: ScriptedGitHub) -> Iterator[ScriptedGitHub]:
     """Serve over real HTTP on a free port."""
-
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
-        wbufsize = 65536
-
-        def _any(self) -> None:
-            length = int(self.headers.get("content-length") or 0)
-            body = self.rfile.read(length)
-            url = urlsplit(self.path)
-            headers = {name.lower(): value for name, value in self.headers.items()}
-            query = dict(parse_qsl(url.query))
-            seen = Seen(self.command, url.path, query, headers, json.loads(body) if body else None)
-            self._send(github.answer(seen))
-
-        def _send(self, reply: Reply) -> None:
-            if reply.cut:
-                self.close_connection = True
-                return
-            content = reply.content()
-            self.send_response(reply.status)
-            self.send_header("Content-Length", str(len(content)))
-            for name, value in reply.headers.items():
-                self.send_header(name, value)
-            self.end_headers()
-            self.wfile.write(content)
-
-        do_GET = do_POST = do_DELETE = _any
-
-        def log_message(self, format: str, *args: Any) -> None:
-            """Stay quiet."""
-
-    class Server(ThreadingHTTPServer):
-        daemon_threads = True
-        request_queue_size = 128
-
-        def handle_error(self, request: Any, client_address: Any) -> None:
-            """Say nothing of clients that left early: tests are about them."""
-
-    server = Server(("127.0.0.1", 0), Handler)
+    server = Server(github)
     thread = Thread(target=server.serve_forever, args=(0.01,))
     thread.start()
     github.url = f"http://127.0.0.1:{server.server_port}"
