@@ -61,6 +61,11 @@ class Fleet:
         """Read what GitHub knows of a job."""
         return self.github.books(deliveries=False).job(job_id)
 
+    def rerun(self, job_id: int) -> int | None:
+        """Find the job that GitHub made of a job's re-run."""
+        jobs, run_id = self.github.books(deliveries=False).jobs, self.job(job_id).run_id
+        return next((job.id for job in jobs if (job.run_id, job.run_attempt) == (run_id, 2)), None)
+
     def machines(self, job_id: int) -> list[MachineRecord]:
         """List the machines that were ever made for a job, oldest first."""
         return [m for m in self.aws.machines() if _owner(m.tags.get(RUNNER_TAG)) == job_id]

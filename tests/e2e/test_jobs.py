@@ -112,7 +112,7 @@ async def test_a_job_that_lost_its_spot_machine_runs_again_on_demand(fleet: Flee
     fleet.aws.interrupt(machine.machine_id, after=0.5)
     outcome = await fleet.outcome(job_id)
     assert outcome.rerun_requested
-    again = await fleet.until(lambda: rerun_of(fleet, job_id), what="a re-run")
+    again = await fleet.until(lambda: fleet.rerun(job_id), what="a re-run")
     assert (await fleet.outcome(again)).conclusion == "success"
     assert [machine.market for machine in fleet.machines(again)] == ["on-demand"]
 
@@ -146,10 +146,3 @@ def asked_for(fleet: Fleet, job_id: int) -> list[str]:
     calls = fleet.aws.books().fleets
     mine = [call.token for call in calls if call.token.startswith(f"runs-fleet-{job_id}-")]
     return mine
-
-
-def rerun_of(fleet: Fleet, job_id: int) -> int | None:
-    """Find the job that GitHub made of a re-run."""
-    jobs = fleet.github.books(deliveries=False).jobs
-    run_id = fleet.job(job_id).run_id
-    return next((job.id for job in jobs if (job.run_id, job.run_attempt) == (run_id, 2)), None)

@@ -93,17 +93,9 @@ async def test_a_job_whose_pod_is_evicted_runs_again(fleet: Fleet) -> None:
     assert fleet.world.kube.take_back(f"runs-fleet-{job_id}-1")
     outcome = await ended(fleet, job_id)
     assert outcome.rerun_requested
-    run_id = fleet.job(job_id).run_id
-    again = await fleet.until(
-        lambda: [
-            job.id
-            for job in fleet.github.books(deliveries=False).jobs
-            if (job.run_id, job.run_attempt) == (run_id, 2)
-        ],
-        what="a re-run",
-    )
-    fleet.github.cancel_job(again[0])
-    await ended(fleet, again[0])
+    again = await fleet.until(lambda: fleet.rerun(job_id), what="a re-run")
+    fleet.github.cancel_job(again)
+    await ended(fleet, again)
 
 
 async def test_a_job_cancelled_while_its_pod_waits_for_a_node_leaves_nothing(fleet: Fleet) -> None:
