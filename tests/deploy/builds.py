@@ -20,25 +20,14 @@ from temporalio.worker import Worker
 from activities.jobs import JobActivities
 from activities.notices import NoticeActivities
 from activities.runners import RunnerActivities
-from activities.sweeps import (
-    CloudActivities,
-    GitHubActivities,
-    LifecycleActivities,
-    sweep_activities,
-)
 from runs_fleet.census import OwnedMachine
 from runs_fleet.models import Machine, MachineOrder, Scope
 from runs_fleet.ports import JitRunner
 from simulator.temporal import executable
 from tests.fakes import MemoryConfigs, MemoryGitHub, MemoryProvider
 from tests.lifecycles import Job, begin, eventually, request
-from tests.sweep.fakes import (
-    MemoryLifecycles,
-    MemoryProviderOf,
-    MemorySweptGitHub,
-    MemoryTerminator,
-    Outside,
-)
+from tests.sweep.fakes import MemoryTerminator, Outside
+from tests.sweep.worlds import swept
 from worker import serving
 
 NUMBERS = itertools.count(1)
@@ -131,11 +120,7 @@ class Site:
             report_secret="s" * 32,
             reports_address=f"https://{build or 'unversioned'}",
         )
-        jobs, swept = JobActivities(self.github), MemorySweptGitHub(self.outside)
-        lives = MemoryLifecycles(self.outside)
-        cloud = CloudActivities(
-            MemoryProviderOf(self.outside), self.cloud, inventory=self.cloud, github=swept
-        )
+        jobs = JobActivities(self.github)
         return [
             runners.create_machine,
             runners.register_runner,
@@ -143,9 +128,7 @@ class Site:
             jobs.look_up_job,
             jobs.rerun_job,
             NoticeActivities(self.github.notices).tell,
-            *sweep_activities(
-                LifecycleActivities(lives, lives.start), cloud, GitHubActivities(swept)
-            ),
+            *swept(self.outside, self.cloud),
         ]
 
     async def start(self, **changes: Any) -> Job:

@@ -2,12 +2,14 @@
 
 import itertools
 import ssl
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 
 import boto3
 import httpx
 import pytest
+import pytest_asyncio
 from pydantic import SecretStr
+from temporalio.client import Client
 
 from runs_fleet.aws.clients import Clients, clients
 from runs_fleet.github.api import GitHubApi
@@ -18,6 +20,9 @@ from simulator.aws.client import AwsWorld
 from simulator.aws.models import AwsConfig, Levers
 from simulator.github import Chaos, GitHubWorld, Settings
 from simulator.github.plans import Drain
+from tests.sweep.brooms import NUMBERS, Broom
+from tests.sweep.fakes import Outside
+from tests.sweep.worlds import serving, swept
 
 OWNERS = (f"sweep-{number}" for number in itertools.count(1))
 QUICK = Levers(boot_seconds=0.02, boot_spread=0.0, shutdown_seconds=0.02, stop_seconds=0.02)
@@ -80,3 +85,15 @@ def account(aws_server: AwsWorld) -> Clients:
         aws_access_key_id="test", aws_secret_access_key="test", region_name="us-east-1"
     )
     return clients(session, endpoint=aws_server.url)
+
+
+@pytest.fixture
+def outside() -> Outside:
+    return Outside()
+
+
+@pytest_asyncio.fixture
+async def broom(temporal: Client, outside: Outside) -> AsyncIterator[Broom]:
+    queue = f"sweep-{next(NUMBERS)}"
+    async with serving(temporal, queue, swept(outside)):
+        yield Broom(temporal, queue)

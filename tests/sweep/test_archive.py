@@ -2,34 +2,21 @@
 
 import itertools
 from collections.abc import AsyncIterator
-from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 
 import pytest
 import pytest_asyncio
 from temporalio.client import Client
 from temporalio.exceptions import ApplicationError
-from temporalio.worker import Worker
 
 from activities.archive import ArchiveActivities, EndedLifecycles, archive_activities
-from activities.sweeps import (
-    CloudActivities,
-    GitHubActivities,
-    LifecycleActivities,
-    sweep_activities,
-)
 from runs_fleet import sweeping
 from runs_fleet.census import Owners, Part, SweepLimits, SweepReport, SweepRequest, SweepState
 from runs_fleet.errors import Refused, Unavailable
 from runs_fleet.ports import Archive
 from tests.sweep.archives import MemoryArchive, MemoryEnded
-from tests.sweep.fakes import (
-    MemoryLifecycles,
-    MemoryProviderOf,
-    MemorySweptGitHub,
-    MemoryTerminator,
-    Outside,
-)
+from tests.sweep.fakes import Outside
+from tests.sweep.worlds import serving, swept
 from workflows.memory import FIRST_LOOK, OVERLAP
 from workflows.sweep import Sweep
 
@@ -75,28 +62,9 @@ async def keeper(
     temporal: Client, ended: MemoryEnded, archive: MemoryArchive
 ) -> AsyncIterator[Keeper]:
     queue = f"sweep-archive-{next(NUMBERS)}"
-    outside = Outside()
-    lifecycles, inventory = MemoryLifecycles(outside), MemoryTerminator(outside)
-    github = MemorySweptGitHub(outside)
-    activities = [
-        *sweep_activities(
-            LifecycleActivities(lifecycles, lifecycles.start),
-            CloudActivities(
-                MemoryProviderOf(outside), inventory, inventory=inventory, github=github
-            ),
-            GitHubActivities(github),
-        ),
-        *archive_activities(ArchiveActivities(ended, archive)),
-    ]
-    with ThreadPoolExecutor(8) as threads:
-        async with Worker(
-            temporal,
-            task_queue=queue,
-            workflows=[Sweep],
-            activities=activities,
-            activity_executor=threads,
-        ):
-            yield Keeper(temporal, queue)
+    activities = [*swept(Outside()), *archive_activities(ArchiveActivities(ended, archive))]
+    async with serving(temporal, queue, activities):
+        yield Keeper(temporal, queue)
 
 
 def counts(part: Part) -> tuple[int, int, int]:

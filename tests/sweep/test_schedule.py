@@ -1,8 +1,7 @@
 """The schedule of the sweep, and an operator's own sweeps."""
 
 import io
-from collections.abc import AsyncIterator, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import AsyncIterator
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 
@@ -11,26 +10,13 @@ import pytest_asyncio
 from rich.console import Console
 from temporalio.client import Client, ScheduleIntervalSpec, ScheduleOverlapPolicy
 from temporalio.service import RPCError
-from temporalio.worker import Worker
 
-from activities.sweeps import (
-    CloudActivities,
-    GitHubActivities,
-    LifecycleActivities,
-    sweep_activities,
-)
 from runs_fleet import names
 from runs_fleet.census import Part, SweepReport, SweepRequest
 from runs_fleet.hooks import Hook
-from tests.sweep.fakes import (
-    MemoryLifecycles,
-    MemoryProviderOf,
-    MemorySweptGitHub,
-    MemoryTerminator,
-    Outside,
-)
+from tests.sweep.fakes import Outside
+from tests.sweep.worlds import serving, swept
 from worker import broom, schedules
-from workflows.sweep import Sweep
 
 DAY = timedelta(days=1)
 REQUEST = SweepRequest(min_age=timedelta(milliseconds=1))
@@ -44,37 +30,10 @@ async def unscheduled(temporal: Client) -> AsyncIterator[Client]:
         await temporal.get_schedule_handle(names.sweep("ec2")).delete()
 
 
-@pytest.fixture
-def outside() -> Outside:
-    return Outside()
-
-
-@pytest.fixture
-def threads() -> Iterator[ThreadPoolExecutor]:
-    with ThreadPoolExecutor(8) as executor:
-        yield executor
-
-
 @pytest_asyncio.fixture
-async def worker(
-    unscheduled: Client, outside: Outside, threads: ThreadPoolExecutor
-) -> AsyncIterator[Client]:
+async def worker(unscheduled: Client, outside: Outside) -> AsyncIterator[Client]:
     """A worker of EC2 mode that sweeps a world in memory."""
-    lifecycles, github = MemoryLifecycles(outside), MemorySweptGitHub(outside)
-    inventory = MemoryTerminator(outside)
-    cloud = CloudActivities(
-        MemoryProviderOf(outside), inventory, inventory=inventory, github=github
-    )
-    activities = sweep_activities(
-        LifecycleActivities(lifecycles, lifecycles.start), cloud, GitHubActivities(github)
-    )
-    async with Worker(
-        unscheduled,
-        task_queue=names.task_queue("ec2"),
-        workflows=[Sweep],
-        activities=activities,
-        activity_executor=threads,
-    ):
+    async with serving(unscheduled, names.task_queue("ec2"), swept(outside)):
         yield unscheduled
 
 

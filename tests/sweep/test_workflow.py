@@ -1,104 +1,22 @@
 """The sweep on a real Temporal server, with a world in memory."""
 
-import itertools
-from collections.abc import AsyncIterator
-from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-import pytest_asyncio
 from temporalio.client import Client, ScheduleActionStartWorkflow
-from temporalio.worker import Worker
 
-from activities.sweeps import (
-    CloudActivities,
-    GitHubActivities,
-    LifecycleActivities,
-    sweep_activities,
-)
-from runs_fleet.census import Part, SweepLimits, SweepReport, SweepRequest, SweepState, WaitingJob
+from runs_fleet.census import SweepLimits, SweepRequest
 from runs_fleet.errors import RateLimited, Refused, Unavailable
 from runs_fleet.hooks import Hook
-from runs_fleet.models import Machine, Scope
+from runs_fleet.models import Machine
 from runs_fleet.outcomes import Attempt
 from tests.lifecycles import eventually
-from tests.sweep.fakes import (
-    ACME,
-    LONG_AGO,
-    MemoryLifecycles,
-    MemoryProviderOf,
-    MemorySweptGitHub,
-    MemoryTerminator,
-    Outside,
-)
+from tests.sweep.brooms import AGE, NUMBERS, Broom, counts, job, part
+from tests.sweep.fakes import LONG_AGO, Outside
 from worker import schedules
-from workflows.sweep import Sweep
 
-NUMBERS = itertools.count(1)
-# Registrations and machines that the cloud has forgotten wait for it between two passes.
-AGE = timedelta(milliseconds=1)
 ORG_HOOK = Hook(kind="org", target="acme", hook_id=5)
-
-
-class Broom:
-    """Sweeps again and again, as the schedule does."""
-
-    def __init__(self, temporal: Client, queue: str) -> None:
-        self._temporal, self.queue, self.state = temporal, queue, SweepState()
-
-    async def sweep(self, times: int = 1, **how: Any) -> SweepReport:
-        """Run one sweep after the other; returns what the last one says."""
-        report = await self._once(**how)
-        for _ in range(times - 1):
-            report = await self._once(**how)
-        return report
-
-    async def _once(self, **how: Any) -> SweepReport:
-        facts: dict[str, Any] = {"min_age": AGE, "state": self.state}
-        report = await self._temporal.execute_workflow(
-            Sweep.run,
-            SweepRequest(**(facts | how)),
-            id=f"sweep-test-{next(NUMBERS)}",
-            task_queue=self.queue,
-        )
-        self.state = report.state
-        return report
-
-
-def part(report: SweepReport, name: str) -> Part:
-    return next(each for each in report.parts if each.name == name)
-
-
-def counts(report: SweepReport, name: str) -> tuple[int, int, int]:
-    found = part(report, name)
-    return found.repaired, found.kept, found.failed
-
-
-@pytest.fixture
-def outside() -> Outside:
-    return Outside()
-
-
-@pytest_asyncio.fixture
-async def broom(temporal: Client, outside: Outside) -> AsyncIterator[Broom]:
-    queue = f"sweep-{next(NUMBERS)}"
-    lifecycles = MemoryLifecycles(outside)
-    github, inventory = MemorySweptGitHub(outside), MemoryTerminator(outside)
-    activities = sweep_activities(
-        LifecycleActivities(lifecycles, lifecycles.start),
-        CloudActivities(MemoryProviderOf(outside), inventory, inventory=inventory, github=github),
-        GitHubActivities(github),
-    )
-    with ThreadPoolExecutor(8) as threads:
-        async with Worker(
-            temporal,
-            task_queue=queue,
-            workflows=[Sweep],
-            activities=activities,
-            activity_executor=threads,
-        ):
-            yield Broom(temporal, queue)
 
 
 async def test_in_a_world_in_order_nothing_is_done(broom: Broom, outside: Outside) -> None:
@@ -176,37 +94,6 @@ async def test_a_spent_budget_is_no_failure(broom: Broom, outside: Outside) -> N
         assert part(report, name).failed == 0
 
 
-async def test_a_failed_delivery_is_asked_for_once(broom: Broom, outside: Outside) -> None:
-    outside.deliver("fine", ok=True)
-    outside.deliver("lost")
-    await broom.sweep(3)
-    assert outside.redelivered == [101]
-    outside.deliver("lost")
-    await broom.sweep(2)
-    assert outside.redelivered == [101, 102]
-    outside.deliver("lost", ok=True)
-    await broom.sweep()
-    assert broom.state.hooks["app"].failed == {}
-
-
-async def test_no_run_asks_for_more_than_its_share(broom: Broom, outside: Outside) -> None:
-    for number in range(8):
-        outside.deliver(f"g{number}")
-    await broom.sweep(limits=SweepLimits(redeliveries=3))
-    assert sorted(outside.redelivered) == [100, 101, 102]
-    await broom.sweep(limits=SweepLimits(redeliveries=3))
-    assert sorted(outside.redelivered) == [100, 101, 102, 103, 104, 105]
-
-
-async def test_a_delivery_that_github_has_forgotten_is_given_up(
-    broom: Broom, outside: Outside
-) -> None:
-    outside.deliver("old")
-    outside.forgets_deliveries = True
-    await broom.sweep()
-    assert broom.state.hooks["app"].failed == {}
-
-
 def attempt(machine_id: str, *, gone: bool = False) -> tuple[Attempt, ...]:
     machine = Machine(machine_id=machine_id)
     ended_at = datetime.now(UTC) if gone else None
@@ -279,47 +166,6 @@ async def test_a_config_whose_machine_is_gone_is_deleted(broom: Broom, outside: 
     assert "i-0gone" in outside.held
     assert counts(await broom.sweep(), "configs") == (1, 0, 0)
     assert outside.held == {}
-
-
-async def test_a_dead_registration_is_deleted(broom: Broom, outside: Outside) -> None:
-    outside.machine(7, state="closed")
-    outside.machine(8, state="open")
-    outside.alive.clear()
-    await broom.sweep()
-    assert len(outside.registered) == 2
-    assert counts(await broom.sweep(), "registrations") == (1, 0, 0)
-    assert list(outside.registered) == ["runs-fleet-8-1"]
-
-
-async def test_a_dead_registration_that_works_after_all_is_kept(
-    broom: Broom, outside: Outside
-) -> None:
-    outside.machine(7, state="closed")
-    outside.alive.clear()
-    outside.busy.add("runs-fleet-7-1")
-    assert counts(await broom.sweep(2), "registrations") == (0, 1, 0)
-
-
-def job(number: int, *, repo: Scope = ACME, **facts: Any) -> WaitingJob:
-    label = ("runs-fleet/cpu=2",)
-    told: dict[str, Any] = {"scope": repo, "labels": label, "queued_at": LONG_AGO}
-    return WaitingJob(job_id=number, run_id=1, **(told | facts))
-
-
-async def test_a_queued_job_without_lifecycle_is_started(broom: Broom, outside: Outside) -> None:
-    outside.owners.update({1: "open", 2: "closed"})
-    outside.waiting = [job(1), job(2), job(3), job(4, queued_at=datetime.now(UTC))]
-    report = await broom.sweep(2, min_age=timedelta(minutes=5))
-    assert [started.job_id for started in outside.started] == [3]
-    assert outside.started[0].scope == ACME
-    assert part(report, "queued").looked == 4
-
-
-async def test_repositories_have_turns_when_calls_are_few(broom: Broom, outside: Outside) -> None:
-    outside.scopes = [Scope(repo=f"acme/{name}", org="acme") for name in "abc"]
-    await broom.sweep(3, limits=SweepLimits(queued_calls=1))
-    asked = {name: outside.asked[f"waiting_jobs acme/{name}"] for name in "abc"}
-    assert asked == {"a": 1, "b": 1, "c": 1}
 
 
 async def test_a_dry_run_only_tells(broom: Broom, outside: Outside) -> None:
