@@ -6,6 +6,9 @@ import socket
 import subprocess
 import sys
 import time
+from abc import ABC, abstractmethod
+from types import TracebackType
+from typing import Self
 
 PR_SET_PDEATHSIG = 1
 LIBC = ctypes.CDLL(None) if sys.platform == "linux" else None
@@ -39,3 +42,38 @@ def end(process: subprocess.Popen[bytes], *, grace: float = 10) -> None:
     except subprocess.TimeoutExpired:
         process.kill()
         process.wait()
+
+
+class LocalServer(ABC):
+    """A server that is a child process; leaving the context ends it."""
+
+    process: subprocess.Popen[bytes] | None = None
+
+    @abstractmethod
+    def start(self) -> None:
+        """Start, and wait until it serves."""
+
+    def kill(self) -> None:
+        """Kill the server without a word."""
+        if self.process is not None:
+            self.process.kill()
+            self.process.wait()
+            self.process = None
+
+    def stop(self) -> None:
+        """End the server; ended already is fine."""
+        if self.process is not None:
+            end(self.process)
+            self.process = None
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.stop()

@@ -6,11 +6,9 @@ import subprocess
 import sys
 import time
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
 from simulator.ports import free_port
-from simulator.processes import die_with_parent, end, wait_for_port
+from simulator.processes import LocalServer, die_with_parent, wait_for_port
 
 # Without these the development server moves tasks once per 50 ms after a burst, and rounds
 # timers below a second up to one second.
@@ -31,7 +29,7 @@ CALM = {"GOGC": "400"}
 FILE_FLAGS = ("--sqlite-pragma", "journal_mode=wal", "--sqlite-pragma", "synchronous=1")
 
 
-class TemporalServer:
+class TemporalServer(LocalServer):
     """Start the server on free ports; leaving the context ends it.
 
     With `database` its state survives a restart, and a kill -9.
@@ -40,7 +38,6 @@ class TemporalServer:
     def __init__(self, *, database: Path | None = None, ui: bool = False) -> None:
         self.port, self.ui_port = free_port(), free_port()
         self._database, self._ui = database, ui
-        self.process: subprocess.Popen[bytes] | None = None
 
     @property
     def address(self) -> str:
@@ -64,30 +61,6 @@ class TemporalServer:
             stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
         )  # fmt: skip
         return self.process
-
-    def kill(self) -> None:
-        """Kill the server without a word."""
-        if self.process is not None:
-            self.process.kill()
-            self.process.wait()
-
-    def stop(self) -> None:
-        """End the server; ended already is fine."""
-        if self.process is not None:
-            end(self.process)
-            self.process = None
-
-    def __enter__(self) -> Self:
-        self.start()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.stop()
 
     def _wait_healthy(self, patience: float = 30) -> None:
         """Wait for the frontend, which opens its port before it serves."""

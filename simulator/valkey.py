@@ -7,11 +7,9 @@ import subprocess
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
 from simulator.ports import free_port
-from simulator.processes import die_with_parent, end, wait_for_port
+from simulator.processes import LocalServer, die_with_parent, wait_for_port
 
 LOCAL = ("--bind", "127.0.0.1", "--daemonize", "no", "--save", "")
 # What an untrusted sender may put into the server's memory at once.
@@ -20,7 +18,7 @@ BOUNDS = ("--proto-max-bulk-len", "1mb", "--client-query-buffer-limit", "2mb")
 DURABLE = ("--appendonly", "yes", "--appendfsync", "always")
 
 
-class ValkeyServer:
+class ValkeyServer(LocalServer):
     """Start the server on a free port; leaving the context ends it.
 
     `home` holds its data, its ACL file and its log. With `persistent` its data survive a kill -9;
@@ -40,7 +38,6 @@ class ValkeyServer:
         self.home, self.port = home, free_port()
         self._persistent, self._users, self._options = persistent, tuple(users), tuple(options)
         self._binary = binary
-        self.process: subprocess.Popen[bytes] | None = None
 
     @property
     def url(self) -> str:
@@ -69,35 +66,10 @@ class ValkeyServer:
             )  # fmt: skip
         return self.process
 
-    def kill(self) -> None:
-        """Kill the server without a word."""
-        if self.process is not None:
-            self.process.kill()
-            self.process.wait()
-            self.process = None
-
     def restart(self) -> None:
         """Kill the server and start it again, on the same port and data."""
         self.kill()
         self.start()
-
-    def stop(self) -> None:
-        """End the server; ended already is fine."""
-        if self.process is not None:
-            end(self.process)
-            self.process = None
-
-    def __enter__(self) -> Self:
-        self.start()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.stop()
 
     def _command(self) -> Iterator[str]:
         yield str(self._binary or executable())
