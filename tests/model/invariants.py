@@ -5,11 +5,13 @@ from collections.abc import Iterator
 from runs_fleet import names
 from runs_fleet.ledger import INTERRUPTED
 from runs_fleet.reruns import TAKEN, UNKNOWN
+from tests.model.calls import Limits
 from tests.model.chaos import HOUR
 from tests.model.clock import START
 from tests.model.github import Job
 from tests.model.lifecycle import Lifecycle
 from tests.model.world import POLICY, World
+from workflows import options
 
 MOST_STEPS = 400
 # Seconds, beyond the time that something outside was away: broken machines in a row take long.
@@ -77,7 +79,7 @@ def _wrong_end(world: World, job: Job, lifecycle: Lifecycle) -> Iterator[str]:
     noticed = ledger.trace == TAKEN or (served is not None and served.lost == INTERRUPTED)
     if ledger.rerun and not job.lost and not noticed:
         yield f"job {job.job_id} ran again though its machine was not lost"
-    unknown = ledger.trace == UNKNOWN and world.chaos.cloud_away != []
+    unknown = ledger.trace == UNKNOWN and _untraceable(world)
     if _owed(world, job) and not ledger.rerun and not unknown:
         yield f"job {job.job_id} was lost with its machine and did not run again"
     if ledger.state == "timed_out":
@@ -89,6 +91,12 @@ def _wrong_end(world: World, job: Job, lifecycle: Lifecycle) -> Iterator[str]:
         yield f"job {job.job_id}: {job.conclusion}, its lifecycle says {ledger.demand.conclusion}"
     elif ledger.state not in _fitting(world, job):
         yield f"job {job.job_id} ran {job.runs} times, its lifecycle says {ledger.state}"
+
+
+def _untraceable(world: World) -> bool:
+    """Whether the cloud was away for about as long as a trace goes on."""
+    away = sum(end - begin for begin, end in world.chaos.cloud_away)
+    return away > Limits.of(options.TRACE).patience / 2
 
 
 def _owed(world: World, job: Job) -> bool:
