@@ -33,6 +33,8 @@ async def test_cancelled_during_the_jit_call(fleet: Fleet) -> None:
     await eventually(fleet.github.minting.is_set)
     await job.cancelled()
     await job.heard()
+    # Held open for the time of another life: let go sooner, wrong code would pass now and then.
+    await cancelled_in_vain(fleet)
     fleet.github.gate.set()
     assert (await job.outcome()).state == "cancelled"
     assert len(job.machines) == len(job.minted) == 1
@@ -59,3 +61,13 @@ async def test_cancelled_while_running(fleet: Fleet) -> None:
     assert (outcome.state, outcome.conclusion) == ("completed", "cancelled")
     assert len(job.machines) == len(job.minted) == 1
     assert job.left == []
+
+
+async def cancelled_in_vain(fleet: Fleet) -> None:
+    """Let another job wait for a machine, and end without one."""
+    fleet.provider.full = {Market.SPOT, Market.ON_DEMAND}
+    other = await fleet.queue()
+    await eventually(lambda: other.orders)
+    await other.cancelled()
+    assert (await other.outcome()).state == "cancelled"
+    fleet.provider.full = set()
