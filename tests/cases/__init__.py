@@ -1,1 +1,1 @@
-"""The cases of docs/reliability.md, each a test whose name is its sentence."""
+"""The cases that a fleet must get right, each a test whose name is its sentence."""
