@@ -12,7 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from runs_fleet import names
-from simulator.accounts import Accounts
+from simulator.accounts import Accounts, Orphans
 from simulator.watching import Row
 
 EVERY = 5.0
@@ -148,11 +148,15 @@ def summary(accounts: Accounts) -> Table:
                               "(machines here boot in about a second)"),
         ("lost", _checked(accounts.lost, "jobs that never ended well")),
         ("duplicates", _checked(accounts.duplicates, "jobs run twice, machines bought twice")),
-        ("orphans", _checked(accounts.orphans, f"left: {left.machines} machines, "
-                             f"{left.registrations} registrations, {left.parameters} parameters")),
+        ("orphans", _checked(accounts.orphans, f"left: {_kinds(left)}")),
     ):  # fmt: skip
         drawn.add_row(name, value)
     return drawn
+
+
+def _kinds(left: Orphans) -> str:
+    counts = left.model_dump().items()
+    return ", ".join(f"{count} {kind.replace('_', ' ')}" for kind, count in counts if count)
 
 
 def _checked(count: int, meaning: str) -> Text:

@@ -62,6 +62,11 @@ def test_what_is_left_is_named() -> None:
     assert "2 ✗ left: 2 machines" in drawn(summary(left))
 
 
+def test_what_is_left_of_a_cluster_is_named_by_its_kind() -> None:
+    left = Accounts(jobs=3, completed=3, orphans=3, orphaned=Orphans(secrets=1, volume_claims=2))
+    assert "3 ✗ left: 1 secrets, 2 volume claims" in drawn(summary(left))
+
+
 def test_without_a_terminal_progress_is_a_line_now_and_then() -> None:
     screen = Screen(Console(file=(out := io.StringIO()), width=40))
     with screen:
