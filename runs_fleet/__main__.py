@@ -41,7 +41,11 @@ Json = Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")]
 WorldMode = Annotated[Mode, typer.Option("--mode", help="Where runners are: ec2 or k8s.")]
 Kubeconfig = Annotated[
     Path | None,
-    typer.Option(exists=True, dir_okay=False, help="Use this cluster instead of a new one."),
+    typer.Option(
+        exists=True,
+        dir_okay=False,
+        help="Make objects in this cluster instead of a new one; its pods cannot run.",
+    ),
 ]
 JobId = Annotated[int, typer.Argument(min=1, help="The last number in the job's URL at GitHub.")]
 

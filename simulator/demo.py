@@ -28,10 +28,19 @@ PER_JOB = 1.5
 SETTLE = 20.0
 DEMO = Levers(boot_seconds=0.8, boot_spread=0.4, reclaim_after=1.0)
 FAILED, INTERRUPTED, TERMINATED = 1, 130, 143
-WELCOME = (
-    "A whole fleet on this machine: nothing leaves it, nothing stays. GitHub, the cloud and its "
-    "machines are simulated; Temporal, the webhook API, the worker and the agents are real."
+WELCOME = "A whole fleet on this machine: nothing leaves it, nothing stays."
+REAL: dict[Mode, str] = {
+    "ec2": "GitHub, AWS and the machines are simulated; Temporal, the webhook API, the worker and "
+    "the agents are real.",
+    "k8s": "GitHub and the nodes are simulated; Temporal, the Kubernetes control plane, Valkey, "
+    "the webhook API, the worker and the agents in the pods are real.",
+}
+GIVEN = (
+    "Kubernetes objects are made in the cluster of this kubeconfig, in a namespace that goes "
+    "afterwards. GitHub, Temporal, Valkey, the webhook API and the worker are on this machine "
+    "only, and the pods' image is only a name: pods do not run there, and jobs count as lost."
 )
+TAKEN: dict[Mode, str] = {"ec2": "the cloud takes back", "k8s": "a node evicts"}
 ODD = (
     " Six are odd: a bad label, a cancelled job, one that waits for approval, one whose runner is "
     "taken by another job, that other job, and one that loses its machine."
@@ -87,7 +96,7 @@ def _in_world(screen: Screen, plan: Plan, show: Callable[[World], bool]) -> int:
     """Show something in a world, which ends with it; the logs stay if it did not go well."""
     signal.signal(signal.SIGTERM, _terminated)
     home, status = Path(tempfile.mkdtemp(prefix="runs-fleet-")), FAILED
-    screen.say(WELCOME)
+    screen.say(_welcome(plan))
     screen.say("Starting ...")
     try:
         with World(plan, home=home) as world:
@@ -109,6 +118,10 @@ def _in_world(screen: Screen, plan: Plan, show: Callable[[World], bool]) -> int:
         else:
             shutil.rmtree(home, ignore_errors=True)
     return status
+
+
+def _welcome(plan: Plan) -> str:
+    return GIVEN if plan.kubeconfig else f"{WELCOME} {REAL[plan.modes[0]]}"
 
 
 def _terminated(*_: object) -> None:
@@ -161,7 +174,7 @@ async def _mishaps(world: World, screen: Screen, sent: Sent) -> None:
     screen.note(f"somebody approves job {sent.waiting}")
     runner = await _runner_of(world, sent.spot)
     if machine := await asyncio.to_thread(world.clouds[0].take_back, runner):
-        screen.note(f"the cloud takes {machine} back from job {sent.spot}")
+        screen.note(f"{TAKEN[world.plan.modes[0]]} {machine}, which was for job {sent.spot}")
 
 
 async def _runner_of(world: World, job_id: int) -> str:
