@@ -51,7 +51,8 @@ class RunnerSpec(Wire):
 class Policy(Wire):
     """How patient a lifecycle is, and whether it tells people at GitHub why it gave up.
 
-    Part of its input, so that a replay never changes its mind.
+    Without `pool_patience`, the time to wait for a pool's answer, no pool is asked. Part of its
+    input, so that a replay never changes its mind.
     """
 
     boot_timeout: timedelta = timedelta(minutes=10)
@@ -65,6 +66,7 @@ class Policy(Wire):
     retry_most: timedelta = timedelta(minutes=10)
     busy_look: timedelta = timedelta(seconds=15)
     tell: bool = True
+    pool_patience: timedelta | None = None
 
 
 class Scope(Wire):
@@ -112,12 +114,13 @@ class JobEvent(Wire):
     source: Literal["webhook", "rest"] = "webhook"
 
 
-ReportKind = Literal["ready", "started", "finished", "interrupted", "failed"]
+ReportKind = Literal["standing_by", "ready", "started", "finished", "interrupted", "failed"]
 
 
 class RunnerReport(Wire):
     """What an agent says of its runner: a hint, never the last word.
 
+    standing_by  the agent of a pool's member waits for a runner's config; `runner` is the member
     ready        the agent has its config (and removed it from the store) and is starting the runner
     started      the runner printed `Running job: <job>`
     finished     the runner ended by itself; `outcome` says how
@@ -205,7 +208,10 @@ class RunnerLookup(Wire):
 
 
 class RegistrationRequest(Wire):
-    """Mint a JIT config for `runner` and hand it to its machine; nothing secret comes back."""
+    """Mint a JIT config for `runner` and hand it to its machine; nothing secret comes back.
+
+    `wake` is where a pool's member stands by that has to be told of it.
+    """
 
     runner: str
     machine_id: str
@@ -213,6 +219,7 @@ class RegistrationRequest(Wire):
     labels: tuple[str, ...]
     idle_limit: timedelta
     max_runtime: timedelta
+    wake: str = ""
 
 
 class Registration(Wire):

@@ -6,6 +6,12 @@ from functools import lru_cache
 PREFIX = "runs-fleet"
 DEFAULT_FLEET = "default"
 RUNNER = re.compile(rf"{PREFIX}-(?P<job>[0-9]{{1,19}})-(?P<attempt>[0-9]{{1,6}})", re.IGNORECASE)
+# A series is the second, in base 36, in which a pool's manager first began.
+MEMBER = re.compile(
+    rf"{PREFIX}-pool-(?P<pool>[a-z0-9-]{{1,30}})-s(?P<series>[a-z0-9]{{6,7}})-(?P<number>[0-9]{{1,6}})"
+    r"(-m(?P<mint>[0-9]{1,6}))?",
+    re.IGNORECASE,
+)
 
 
 def lifecycle(job_id: int) -> str:
@@ -43,6 +49,30 @@ def sweep(mode: str) -> str:
 def market(mode: str) -> str:
     """Name the one workflow that remembers what one mode's workers know of the market."""
     return f"market-{mode}"
+
+
+def pool(mode: str, name: str) -> str:
+    """Name the one workflow that keeps a pool."""
+    return f"pool-{mode}-{name}"
+
+
+def member(pool_name: str, series: str, number: int) -> str:
+    """Name a pool's member before it exists; whoever reads the name knows its pool."""
+    return f"{PREFIX}-pool-{pool_name}-s{series}-{number}"
+
+
+def member_runner(member_name: str, mint: int) -> str:
+    """Name a listening member at GitHub; each registration of it has a name of its own."""
+    return f"{member_name}-m{mint}"
+
+
+@lru_cache(maxsize=4096)
+def pool_of(name: str | None) -> tuple[str, str] | None:
+    """Return (pool, member) of a pool's member or of its runner, or None for anything else."""
+    match = MEMBER.fullmatch((name or "").lower())
+    if match is None:
+        return None
+    return match["pool"], member(match["pool"], match["series"], int(match["number"]))
 
 
 def config_path(prefix: str, machine_id: str) -> str:

@@ -31,11 +31,27 @@ class JitRunner:
 
 
 @dataclass(frozen=True)
+class StandbyConfig:
+    """What the agent of a pool's member is told that has no runner yet. Secret as a whole.
+
+    It tells with `report_key` that `member` stands by, and waits at `wake` to be called: then its
+    runner's config has taken this one's place in the store. `idle_limit` is seconds, and longer
+    than a pool keeps a member.
+    """
+
+    member: str
+    report_key: str = field(repr=False)
+    reports: str
+    wake: str
+    idle_limit: float
+
+
+@dataclass(frozen=True)
 class RunnerConfig:
     """What one machine's agent is told, through the config store. Secret as a whole.
 
     `report_key` signs this runner's reports; `reports` is the address of the report queue;
-    limits are seconds; `expires_at` is when a machine still without a job is of no more use.
+    limits are seconds. With `standby` a runner that GitHub gave no job stands by again.
     """
 
     runner: str
@@ -44,6 +60,7 @@ class RunnerConfig:
     reports: str
     idle_limit: float
     max_runtime: float
+    standby: StandbyConfig | None = None
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,186 @@
+"""What pools, lifecycles and activities say to each other."""
+
+from datetime import datetime, timedelta
+from typing import Literal
+
+from runs_fleet.models import Machine, RunnerSpec, Scope, Wire
+from runs_fleet.pools.definition import Cache, PoolDefinition, Tier
+
+
+class PoolClaim(Wire):
+    """A lifecycle asks its pool for a warm member, for one attempt; a repeat gets the same answer.
+
+    `runner` is the name that the runner will have.
+    """
+
+    job_id: int
+    attempt: int
+    runner: str
+    repo: str
+    label: str
+    spec: RunnerSpec
+    asked_at: datetime
+
+
+class PoolLeave(Wire):
+    """A lifecycle has no more use of its pool.
+
+    `member` is the one that it was given and has, or whose machine is gone by now (`gone`); a
+    member that it did not use after all (`unused`) was given to nobody, and is removed by the pool.
+    `final` means that the job is over.
+    """
+
+    job_id: int
+    attempt: int
+    member: str = ""
+    unused: bool = False
+    gone: bool = False
+    final: bool = False
+
+
+class PoolAnswer(Wire):
+    """What a pool answers a claim, at once.
+
+    assigned  the member is this attempt's alone; `tier` says what has to be done to it
+    patient   listening members are free: wait until `until` for GitHub to give one the job, then
+              claim again
+    none      nothing warm is free: go the cold way; `reason` says why, for people
+    booked    without a claim: one of the pool's listening members has the job
+    `wake` is the address at which a hot member waits. `cache` is a volume leased to the attempt.
+    """
+
+    kind: Literal["assigned", "patient", "none", "booked"]
+    job_id: int
+    attempt: int
+    pool: str
+    member: str = ""
+    tier: Tier | None = None
+    machine: Machine | None = None
+    wake: str = ""
+    cache: str = ""
+    until: datetime | None = None
+    reason: str = ""
+
+
+class MemberOrder(Wire):
+    """One deliberate try to launch a member; `token` never makes a second machine.
+
+    Bought on demand. `stopped` members boot once, tell that they stand by, and are stopped.
+    """
+
+    pool: str
+    member: str
+    token: str
+    spec: RunnerSpec
+    spec_hash: str
+    wide: bool = False
+    idle_limit: timedelta
+
+
+class MemberLaunched(Wire):
+    """A member's machine, and where it will wait to be woken."""
+
+    machine: Machine
+    wake: str = ""
+
+
+class MemberTake(Wire):
+    """Make a member the runner of a job: mark it, and start it when it is stopped."""
+
+    pool: str
+    member: str
+    machine_id: str
+    runner: str
+    start: bool = False
+
+
+class MemberStop(Wire):
+    """Stop a member's machine; stopping and stopped is a success."""
+
+    member: str
+    machine_id: str
+
+
+class MemberRelease(Wire):
+    """Take a member away, by the guarded order when it was ever registered by its pool."""
+
+    member: str
+    machine_id: str | None = None
+    scope: Scope | None = None
+    runner: str = ""
+    runner_id: int | None = None
+    registered: bool = False
+    spent: bool = False
+    force: bool = False
+
+
+class MemberRegistration(Wire):
+    """Register a listening member under its pool's label, and hand it the config."""
+
+    member: str
+    runner: str
+    machine_id: str
+    wake: str
+    scope: Scope
+    label: str
+    idle_limit: timedelta
+    max_runtime: timedelta
+
+
+class PoolSurvey(Wire):
+    """Ask the cloud what it has of a pool."""
+
+    pool: str
+
+
+class MemberStatus(Wire):
+    """A member's machine as the cloud sees it; `runner` is the job's runner that took it."""
+
+    member: str
+    machine: Machine
+    state: Literal["pending", "running", "stopping", "stopped", "gone"]
+    spec_hash: str = ""
+    runner: str = ""
+    wake: str = ""
+    launched_at: datetime | None = None
+
+
+class PlaceholderOrder(Wire):
+    """Keep so many placeholder pods, and the pool's cache volumes; 0 of a pool removes all."""
+
+    pool: str
+    spec: RunnerSpec
+    replicas: int
+    cache: Cache | None = None
+    remove: bool = False
+
+
+class PlaceholderFacts(Wire):
+    """What the cluster has of a pool: pods that run, pods that wait for a node, volumes."""
+
+    ready: int
+    pending: int = 0
+    volumes: tuple[str, ...] = ()
+
+
+class PoolOperation(Wire):
+    """What an operator does to a pool by hand; kept in the pool's record of operations.
+
+    drain    let all free members go, and give none out until `resume`
+    pause    give none out and launch none until `resume`; members stay
+    resume   end drain, pause and resize
+    recycle  replace every free member, one after the other
+    resize   keep `targets` whatever the definition says, until `resume` or a new definition
+    """
+
+    kind: Literal["drain", "pause", "resume", "recycle", "resize"]
+    by: str
+    reason: str = ""
+    targets: "dict[Tier, int] | None" = None
+
+
+class PoolSettings(Wire):
+    """A new definition for a pool, and who gave it."""
+
+    definition: PoolDefinition
+    by: str = ""
