@@ -1,0 +1,112 @@
+"""Which targets a pool's schedule asks for at a moment, by the clock of its time zone; pure.
+
+A boundary is the first moment at which the clock has reached it. So where clocks go forward over
+it, it is the moment of the jump, and where they go back, the first of the two: windows that meet
+never leave a gap and never begin twice.
+"""
+
+from collections.abc import Iterator
+from datetime import UTC, date, datetime, time, timedelta
+from zoneinfo import ZoneInfo
+
+from runs_fleet.pools.definition import Override, PoolDefinition, Schedule, Targets, Window
+
+OWN = "the pool's own targets"
+DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+DAY = timedelta(days=1)
+SECOND = timedelta(seconds=1)
+# Windows come again every week, so whatever they will do they do within one, whose first day is
+# looked at from the day before, for windows over midnight.
+AHEAD = 9
+
+Span = tuple[datetime, datetime]
+
+
+def targets_at(definition: PoolDefinition, now: datetime) -> tuple[Targets, str]:
+    """Return the targets that hold, and why: the first override, else the first window, that does.
+
+    `now` is aware of its time zone, whichever it is.
+    """
+    schedule = definition.schedule
+    zone = ZoneInfo(schedule.time_zone)
+    for override in schedule.overrides:
+        if _holds(_dates(override, zone), now):
+            return override.targets, f"the override of {_told_dates(override)}"
+    today = now.astimezone(zone).date()
+    for window in schedule.windows:
+        if any(_holds(span, now) for span in _spans(window, today - DAY, days=3, zone=zone)):
+            return window.targets, f"the window {told(window)} ({schedule.time_zone})"
+    return definition.targets, OWN
+
+
+def next_change(definition: PoolDefinition, now: datetime) -> datetime | None:
+    """Return the first moment after `now` at which the targets may be others, or None for never."""
+    targets, _ = targets_at(definition, now)
+    soon = now + AHEAD * DAY
+    for moment in _boundaries(definition.schedule, now):
+        if moment > soon or targets_at(definition, moment)[0] != targets:
+            return moment
+    return None
+
+
+def told(window: Window) -> str:
+    """Write a window as people say it."""
+    return f"{_told_days(window)} {window.start:%H:%M} to {window.end:%H:%M}"
+
+
+def _boundaries(schedule: Schedule, now: datetime) -> list[datetime]:
+    """List, in order, when something begins or ends: of windows only what is soon."""
+    zone = ZoneInfo(schedule.time_zone)
+    first = now.astimezone(zone).date() - DAY
+    spans = [_dates(override, zone) for override in schedule.overrides]
+    for window in schedule.windows:
+        spans += _spans(window, first, days=AHEAD + 1, zone=zone)
+    return sorted({moment for span in spans for moment in span if moment > now})
+
+
+def _spans(window: Window, first: date, *, days: int, zone: ZoneInfo) -> Iterator[Span]:
+    over_midnight = DAY if window.end <= window.start else timedelta(0)
+    for day in (first + number * DAY for number in range(days)):
+        if DAYS[day.weekday()] in window.days:
+            begin = _reached(datetime.combine(day, window.start), zone)
+            yield begin, _reached(datetime.combine(day + over_midnight, window.end), zone)
+
+
+def _dates(override: Override, zone: ZoneInfo) -> Span:
+    first = datetime.combine(override.first, time())
+    return _reached(first, zone), _reached(datetime.combine(override.last, time()) + DAY, zone)
+
+
+def _holds(span: Span, now: datetime) -> bool:
+    return span[0] <= now < span[1]
+
+
+def _reached(wall: datetime, zone: ZoneInfo) -> datetime:
+    """Return the first moment at which the clock of a zone shows `wall` or more."""
+    moment = wall.replace(tzinfo=zone).astimezone(UTC)
+    if _clock(moment, zone) == wall:
+        return moment
+    # The clock jumps over it: `moment` is after the jump, and this one before.
+    before = wall.replace(tzinfo=zone, fold=1).astimezone(UTC)
+    while moment - before > SECOND:
+        middle = before + timedelta(seconds=(moment - before) // SECOND // 2)
+        before, moment = (before, middle) if _clock(middle, zone) >= wall else (middle, moment)
+    return moment
+
+
+def _clock(moment: datetime, zone: ZoneInfo) -> datetime:
+    return moment.astimezone(zone).replace(tzinfo=None)
+
+
+def _told_days(window: Window) -> str:
+    numbers = sorted(DAYS.index(day) for day in window.days)
+    first, last = numbers[0], numbers[-1]
+    if len(numbers) > 2 and last - first == len(numbers) - 1:  # noqa: PLR2004 - two are no row
+        return f"{DAYS[first]}-{DAYS[last]}"
+    return ", ".join(DAYS[number] for number in numbers)
+
+
+def _told_dates(override: Override) -> str:
+    if override.first == override.last:
+        return f"{override.first}"
+    return f"{override.first} to {override.last}"
