@@ -64,7 +64,10 @@ class PoolStore(Protocol):
         ...
 
     def put(self, definition: PoolDefinition) -> None:
-        """Keep a definition, instead of the one of the same name."""
+        """Keep a definition, instead of the one of the same name.
+
+        Raises Refused when somebody else has changed that one since it was loaded here.
+        """
         ...
 
     def remove(self, name: str) -> None:
