@@ -4,8 +4,9 @@ A pool that is sized by demand is to have a machine for each of as many jobs as 
 by the percentile that was asked for; those that have a job need no free one.
 """
 
-from bisect import bisect_left, bisect_right, insort
-from collections.abc import Iterator, Mapping
+from bisect import bisect_left, insort
+from collections import deque
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from math import ceil
 
@@ -36,7 +37,17 @@ class Record(Wire):
 
         A moment before the last one counts as in its minute.
         """
-        raise NotImplementedError
+        if self.minutes and jobs_at_once == self.level:
+            return self
+        minute, peak = _minute(now), jobs_at_once
+        entries = list(self.minutes)
+        if entries:
+            minute = max(minute, entries[-1][0])
+            peak = max(peak, self.level)
+        if entries and entries[-1][0] == minute:
+            peak = max(peak, entries.pop()[1])
+        kept = _since(entries, minute - keep // MINUTE)
+        return Record(minutes=(*kept, (minute, peak, jobs_at_once)))
 
 
 def wanted(
@@ -51,9 +62,116 @@ def wanted(
     What the schedule says is the least, demand may raise its tier, and `min` holds whatever they
     say; `resize` comes before them all for the tiers that it names.
     """
-    raise NotImplementedError
+    targets, reason = schedule.targets_at(definition, now)
+    reasons = [f"{_told(targets)}: {reason}"]
+    demand = definition.demand
+    tier: Tier = demand.tier if demand else "hot"
+    if demand:
+        size = next(_sizes(demand, record, now))[1]
+        targets = _raised(targets, tier, size - record.level)
+        reasons.append(_by_demand(demand, size, record.level))
+    if getattr(targets, tier) < definition.min:
+        targets = _raised(targets, tier, definition.min)
+        reasons.append(f"{tier} {definition.min}: the pool's min")
+    if resize:
+        targets = targets.model_copy(update={str(tier): number for tier, number in resize.items()})
+        reasons.append(f"{_told(targets)}: resized by an operator")
+    return targets, tuple(reasons)
 
 
 def next_look(definition: PoolDefinition, record: Record, now: datetime) -> datetime | None:
-    """Return when `wanted` may say something else though nobody asks for anything, or None."""
-    raise NotImplementedError
+    """Return when `wanted` may say something else though the number of jobs stays, or None."""
+    moments = [schedule.next_change(definition, now)]
+    if definition.demand:
+        moments.append(_next_size(definition.demand, record, now))
+    return min((moment for moment in moments if moment), default=None)
+
+
+def _next_size(demand: Demand, record: Record, now: datetime) -> datetime | None:
+    sizes = _sizes(demand, record, now)
+    _, size = next(sizes)
+    return next((EPOCH + minute * MINUTE for minute, later in sizes if later != size), None)
+
+
+def _sizes(demand: Demand, record: Record, now: datetime) -> Iterator[tuple[int, int]]:
+    """Tell the size for this minute and those to come, while the number of jobs stays.
+
+    Afterwards nothing changes any more. Of the time before the record nothing is known, so it
+    does not count.
+    """
+    this, window, linger = _minute(now), _minutes(demand.window), demand.linger // MINUTE
+    # Nobody clocks time that has not come, even when the record is ahead of the clock.
+    this = max(this, record.minutes[-1][0]) if record.minutes else this
+    first, last = this - linger - window + 1, this + linger + window
+    ranks = list(_percentiles(_peaks(record, first, last), window, demand.percentile))
+    unknown = [0] * (last - first + 1 - len(ranks))
+    for minute, size in enumerate(_highest([*unknown, *ranks], linger + 1), first):
+        if minute >= this:
+            yield minute, min(max(size, demand.floor), demand.cap)
+
+
+def _peaks(record: Record, first: int, last: int) -> Iterator[int]:
+    """Tell the most jobs at once in each minute of a range, from where the record begins on."""
+    begins = record.minutes[0][0] if record.minutes else last + 1
+    entries = deque(_since(record.minutes, first))
+    level = 0
+    for minute in range(max(first, begins), last + 1):
+        peak = level
+        while entries and entries[0][0] <= minute:
+            at, most, level = entries.popleft()
+            peak = most if at == minute else level
+        yield peak
+
+
+def _percentiles(values: Iterable[int], window: int, percentile: float) -> Iterator[int]:
+    """Tell the percentile of the last `window` values, after each of them."""
+    last: deque[int] = deque()
+    ordered: list[int] = []
+    for value in values:
+        last.append(value)
+        insort(ordered, value)
+        if len(last) > window:
+            ordered.pop(bisect_left(ordered, last.popleft()))
+        yield ordered[ceil(percentile * len(ordered)) - 1]
+
+
+def _highest(values: Iterable[int], span: int) -> Iterator[int]:
+    """Tell the highest of the last `span` values, after each of them."""
+    falling: deque[tuple[int, int]] = deque()
+    for at, value in enumerate(values):
+        while falling and falling[-1][1] <= value:
+            falling.pop()
+        falling.append((at, value))
+        if falling[0][0] <= at - span:
+            falling.popleft()
+        yield falling[0][1]
+
+
+def _since(entries: Iterable[Entry], minute: int) -> list[Entry]:
+    """Leave out what is older, but for the last of it, whose number still held then."""
+    kept = list(entries)
+    older = bisect_left(kept, (minute, 0, 0))
+    return kept[max(older - 1, 0) :]
+
+
+def _raised(targets: Targets, tier: Tier, least: int) -> Targets:
+    return targets.model_copy(update={tier: max(getattr(targets, tier), least)})
+
+
+def _by_demand(demand: Demand, size: int, level: int) -> str:
+    return (
+        f"{demand.tier} {max(size - level, 0)}: {size} machines by p{demand.percentile * 100:g} of"
+        f" the jobs at once in {_minutes(demand.window)} min, {level} of them for jobs"
+    )
+
+
+def _told(targets: Targets) -> str:
+    return ", ".join(f"{tier} {number}" for tier, number in targets if number) or "none"
+
+
+def _minute(moment: datetime) -> int:
+    return (moment - EPOCH) // MINUTE
+
+
+def _minutes(length: timedelta) -> int:
+    return max(-(-length // MINUTE), 1)
