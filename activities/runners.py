@@ -18,6 +18,8 @@ from runs_fleet.models import (
     ReleaseResult,
     RunnerLookup,
 )
+from runs_fleet.pools.ports import WarmMachines
+from runs_fleet.pools.wire import MemberTake
 from runs_fleet.ports import ConfigStore, GitHub, JitRunner, Provider, RunnerConfig, Telemetry
 
 
@@ -40,11 +42,25 @@ class RunnerActivities:
         self._provider, self._configs, self._github = provider, configs, github
         self._report_secret, self._reports_address = report_secret, reports_address
         self._telemetry: Telemetry | None = None
+        self._warm: WarmMachines | None = None
 
     def telling(self, telemetry: Telemetry) -> Self:
         """Have what is known of released runners written down."""
         self._telemetry = telemetry
         return self
+
+    def warming(self, machines: WarmMachines) -> Self:
+        """Have machines of pools made the runners of jobs."""
+        self._warm = machines
+        return self
+
+    @activity.defn(no_thread_cancel_exception=True)
+    def take_member(self, wanted: MemberTake) -> None:
+        """Mark a pool's member as a job's runner, and start it if it is stopped."""
+        with verdicts():
+            if self._warm is None:
+                raise Refused(f"this worker keeps no machines of pools: {wanted.member}")
+            self._warm.take(wanted.machine_id, runner=wanted.runner, start=wanted.start)
 
     # It may have taken effect, so it is never interrupted; its answer tells.
     @activity.defn(no_thread_cancel_exception=True)
@@ -93,7 +109,10 @@ class RunnerActivities:
         return result
 
     def _removed(self, request: ReleaseRequest) -> ReleaseResult:
-        seen = self._provider.terminate(request.runner, request.machine_id)
+        if request.member and self._warm is not None:
+            seen = self._warm.remove(request.member, request.machine_id)
+        else:
+            seen = self._provider.terminate(request.runner, request.machine_id)
         if request.machine_id and request.registered and not request.config_read:
             self._configs.delete(request.machine_id)
         return ReleaseResult(machine_seen=seen)
@@ -122,6 +141,8 @@ class RunnerActivities:
             max_runtime=request.max_runtime.total_seconds(),
         )
         self._configs.store(request.machine_id, config)
+        if request.wake and self._warm is not None:
+            self._warm.wake(request.wake)
         return Registration(runner_id=minted.runner_id, runner=minted.runner)
 
     def _unregister(self, request: ReleaseRequest) -> None:

@@ -72,7 +72,10 @@ class Intake:
             # Before the signal, not after it: a start that is under way looks here once it is
             # done, and the signal may have come too soon for it.
             self._early.note(event)
-        told = await asyncio.gather(*(_signal(client, job, event) for job in _concerned(event)))
+        told = await asyncio.gather(
+            *(_signal(client, job, event) for job in _concerned(event)),
+            _signal_pool(client, event),
+        )
         if told[0]:
             self._early.forget(event.job_id)
         return Ack(result="signalled" if any(told) else "unknown", job=event.job_id)
@@ -124,15 +127,27 @@ async def _start(client: Client, request: JobRequest, *, early: JobEvent | None)
 
 async def _signal(client: Client, job_id: int, event: JobEvent) -> bool:
     """Tell one lifecycle; False if there is no open one."""
-    handle = client.get_workflow_handle(names.lifecycle(job_id))
+    return await _told(client.get_workflow_handle(names.lifecycle(job_id)), event)
+
+
+async def _told(handle: WorkflowHandle[Any, Any], event: JobEvent) -> bool:
     with _translated():
         try:
-            await handle.signal(RunnerLifecycle.github_event, event, rpc_timeout=CALL_LIMIT)
+            await handle.signal("github_event", event, rpc_timeout=CALL_LIMIT)
         except RPCError as error:
             if error.status is RPCStatusCode.NOT_FOUND:
                 return False
             raise
     return True
+
+
+async def _signal_pool(client: Client, event: JobEvent) -> bool:
+    """Tell the pool whose listening member has the job; False if no open one has anything to do."""
+    pool = names.pool_of(event.runner_name)
+    if pool is None:
+        return False
+    handle = client.get_workflow_handle(names.pool("ec2", pool[0]))
+    return await _told(handle, event)
 
 
 def _concerned(event: JobEvent) -> list[int]:

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from typing import NamedTuple
 
 from runs_fleet import lending
-from runs_fleet.deadlines import NOT_REGISTERED
+from runs_fleet.deadlines import NOT_REGISTERED, NOT_TAKEN
 from runs_fleet.decisions import rungs_of
 from runs_fleet.ledger import Ledger, Runner
 from runs_fleet.models import JobEvent, Machine, MachineStatus, Registration, ReleaseResult
@@ -42,6 +42,17 @@ def created(ledger: Ledger, runner: Runner, answer: Machine | Failure, now: date
         _give_up(ledger, answer)
     else:
         runner.drop("not_created", now)
+
+
+def taken(ledger: Ledger, runner: Runner, answer: Failure | None, now: datetime) -> None:
+    """Take in whether a pool's member could be had."""
+    if answer is None:
+        return
+    runner.detail = answer.words
+    runner.drop(NOT_TAKEN, now)
+    if answer.kind == "Refused":
+        # Somebody else's runner is on that machine: it is not ours to remove.
+        runner.machine, runner.gone_at = None, now
 
 
 def wants_registration(ledger: Ledger, runner: Runner) -> bool:

@@ -14,6 +14,8 @@ FREE_LOSSES = 2
 # From a machine's end to GitHub's conclusion: its lease on a job runs for ten minutes.
 CONCLUSION_GRACE = timedelta(hours=1)
 NOT_REGISTERED = "not_registered"
+# A member of a pool that could not be had after all.
+NOT_TAKEN = "not_taken"
 
 
 def deadline(policy: Policy, runner: Runner) -> datetime:
@@ -157,6 +159,8 @@ def again_at(ledger: Ledger, last: Runner) -> datetime:
     ended = last.cause_at or last.ordered_at
     if last.cause == "taken":
         return ended + policy.theft_grace
+    if last.cause == NOT_TAKEN:
+        return ended
     failed = [runner for runner in ledger.runners if runner.cause != "taken"]
     losses = sum(1 for runner in failed if runner.reclaimed)
     if last.reclaimed and losses <= FREE_LOSSES:

@@ -7,7 +7,8 @@ guarded order (GitHub's registration first, the machine second). One that GitHub
 from dataclasses import dataclass
 from datetime import datetime
 
-from runs_fleet import lending
+from runs_fleet import claiming, lending
+from runs_fleet.claiming import Claim, Hold, Leave, Take
 from runs_fleet.deadlines import (
     GITHUB_LAG,
     NOT_REGISTERED,
@@ -106,7 +107,8 @@ class Done:
     """The job needs nothing more, and every runner is gone."""
 
 
-Step = Create | Ask | Send | Drop | Release | Trace | Rerun | Tell | End | Wait | Done
+Dealing = Claim | Take | Leave
+Step = Create | Ask | Send | Dealing | Drop | Release | Trace | Rerun | Tell | End | Wait | Done
 
 
 def next_step(ledger: Ledger, now: datetime) -> Step:
@@ -121,8 +123,8 @@ def next_step(ledger: Ledger, now: datetime) -> Step:
             return Drop(runner, cause)
         if runner.cause and release_at(ledger, runner) <= now:
             return Release(runner, force=forced(ledger, runner, now))
-    if (send := lending.errand(ledger, now)) is not None:
-        return send
+    if (errand := lending.errand(ledger, now) or claiming.errand(ledger)) is not None:
+        return errand
     return _after_the_job(ledger, now) if ledger.done else _for_the_job(ledger, now)
 
 
@@ -153,7 +155,19 @@ def _for_the_job(ledger: Ledger, now: datetime) -> Step:
         return end
     if ask_at(ledger) <= now:
         return Ask()
-    return _create(ledger, now) or Wait(lending.wake_at(ledger, now, wake_at(ledger, now)))
+    if (order := _order(ledger, now)) is not None:
+        return order
+    otherwise = lending.wake_at(ledger, now, wake_at(ledger, now))
+    return Wait(claiming.wake_at(ledger, now, otherwise))
+
+
+def _order(ledger: Ledger, now: datetime) -> Step | None:
+    """Choose how to come to a machine: by the pool's first, for a new attempt."""
+    order = _create(ledger, now)
+    if order is None or not order.fresh:
+        return order
+    first = claiming.first(ledger, now)
+    return None if isinstance(first, Hold) else first or order
 
 
 def _end(ledger: Ledger, now: datetime) -> End | None:
@@ -282,8 +296,3 @@ def rungs_of(ledger: Ledger) -> tuple[Rung, ...]:
 def forced(ledger: Ledger, runner: Runner, now: datetime) -> bool:
     """Whether even a busy runner goes: at its maximum runtime, or by an operator's word."""
     return commanded(ledger, runner) or overrun(ledger, runner, now)
-
-
-def spent_quietly(runner: Runner) -> bool:
-    """Whether GitHub has removed the registration by itself: the runner ran its job to its end."""
-    return runner.deregistered and runner.ended in RESULTS

@@ -30,6 +30,7 @@ CAUSES = {
     "terminated": "its machine was terminated",
     "gone": "its machine is gone",
     "not_created": "no answer came to the order for its machine",
+    "not_taken": "the pool's machine could not be had",
     "not_registered": "GitHub did not register it",
     "registration_lost": "GitHub dropped its registration",
     "conflict": "another runner has its registration",

@@ -8,17 +8,17 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from runs_fleet import names
+from runs_fleet.demand import Demand
 from runs_fleet.loans import Loans
 from runs_fleet.models import (
     JobEvent,
     JobRequest,
     Machine,
     MachineEvent,
-    Phase,
     RunnerReport,
 )
+from runs_fleet.pools.dealings import Dealings
 
-ORDER: dict[Phase, int] = {"queued": 0, "in_progress": 1, "completed": 2}
 # What ended the demand without GitHub's word is void once GitHub says that the job has a runner.
 REVOCABLE = frozenset({"gave_up", "vanished"})
 RESULTS = frozenset(
@@ -30,29 +30,6 @@ MAX_RUNTIME = "max_runtime"
 
 
 @dataclass
-class Demand:
-    """What GitHub says of the job; it only ever moves forwards."""
-
-    phase: Phase = "queued"
-    conclusion: str | None = None
-    runner: str | None = None
-    started_at: datetime | None = None
-    completed_at: datetime | None = None
-
-    def fold(self, event: JobEvent) -> bool:
-        """Take one event in; an older or repeated one moves nothing. True if it moved."""
-        if event.phase == "in_progress":
-            self.started_at = self.started_at or event.at
-        if ORDER[event.phase] <= ORDER[self.phase]:
-            return False
-        self.phase = event.phase
-        self.runner = event.runner_name or self.runner
-        if event.phase == "completed":
-            self.completed_at, self.conclusion = event.at, event.conclusion
-        return True
-
-
-@dataclass
 class Runner:
     """One runner: ordered, made, registered, perhaps taken, and at last gone.
 
@@ -61,13 +38,18 @@ class Runner:
     the machine waits for, `cause` why this lifecycle let go of it; `look_at` is when to try its
     removal again. `doubtful` means that an order went out and no answer came: a machine
     may exist, or show late; `unseen` counts removals that found none. `reminted` means that an
-    answer to its mint may have got lost, so that it may have been made twice.
+    answer to its mint may have got lost, so that it may have been made twice. `member` is what its
+    pool gave for it, of which `tier`, `wake` where its agent stands by, or only a `cache`.
     """
 
     attempt: int
     name: str
     ordered_at: datetime
     machine: Machine | None = None
+    member: str = ""
+    tier: str = ""
+    wake: str = ""
+    cache: str = ""
     created_at: datetime | None = None
     runner_id: int | None = None
     registering: bool = False
@@ -112,6 +94,11 @@ class Runner:
     def running(self) -> bool:
         """Whether GitHub says that it works a job, and has not said that this job is over."""
         return self.serving is not None and not self.spent
+
+    @property
+    def spent_quietly(self) -> bool:
+        """Whether GitHub has removed the registration by itself: it ran its job to its end."""
+        return self.deregistered and self.ended in RESULTS
 
     def drop(self, cause: str, now: datetime) -> None:
         """Let go of it: the first cause is the one that counts."""
@@ -186,6 +173,7 @@ class Ledger:
     demand: Demand = field(default_factory=Demand)
     runners: list[Runner] = field(default_factory=list)
     loans: Loans = field(default_factory=Loans)
+    dealings: Dealings = field(default_factory=Dealings)
     orders: int = 0
     rung: int = 0
     passes: int = 0

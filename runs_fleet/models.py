@@ -168,7 +168,7 @@ class MachineOrder(Wire):
     """One deliberate try to create a runner's machine.
 
     `token` is the idempotency key: the same token never makes a second machine; every
-    deliberate next try carries a new one.
+    deliberate next try carries a new one. `cache` is a volume leased from its pool.
     """
 
     runner: str
@@ -179,6 +179,7 @@ class MachineOrder(Wire):
     labels: tuple[str, ...] = ()
     spec: RunnerSpec
     rung: Rung
+    cache: str = ""
 
 
 class Machine(Wire):
@@ -275,6 +276,7 @@ class ReleaseRequest(Wire):
     `force` takes even a busy one: maximum runtime and operators only.
     `registered` is false when no mint was ever begun for it, so GitHub cannot know it.
     `config_read` means that the agent said it removed its config, so nobody else has to.
+    `member` is the name of the pool's machine that it was on.
     `telemetry` is what to write down once it is gone, if anything.
     """
 
@@ -282,6 +284,7 @@ class ReleaseRequest(Wire):
     scope: Scope
     runner_id: int | None = None
     machine_id: str | None = None
+    member: str = ""
     registered: bool = True
     spent: bool = False
     force: bool = False

@@ -19,6 +19,7 @@ from runs_fleet.models import (
 )
 from runs_fleet.notices import Notice, Way
 from runs_fleet.outcomes import JobOutcome
+from runs_fleet.pools.standby import StandbyConfig
 
 
 @dataclass(frozen=True)
@@ -28,22 +29,6 @@ class JitRunner:
     runner_id: int
     runner: str
     jit_config: str = field(repr=False)
-
-
-@dataclass(frozen=True)
-class StandbyConfig:
-    """What the agent of a pool's member is told that has no runner yet. Secret as a whole.
-
-    It tells with `report_key` that `member` stands by, and waits at `wake` to be called: then its
-    runner's config has taken this one's place in the store. `idle_limit` is seconds, and longer
-    than a pool keeps a member.
-    """
-
-    member: str
-    report_key: str = field(repr=False)
-    reports: str
-    wake: str
-    idle_limit: float
 
 
 @dataclass(frozen=True)

@@ -2,11 +2,11 @@
 
 from datetime import datetime, timedelta
 
-from runs_fleet import glossary, lending
+from runs_fleet import claiming, glossary, lending, names
 from runs_fleet.decisions import rungs_of
 from runs_fleet.glossary import STATES
 from runs_fleet.ledger import Ledger, Runner
-from runs_fleet.models import JobRequest, RunnerSpec
+from runs_fleet.models import JobRequest, Machine, RunnerSpec
 from runs_fleet.outcomes import Attempt, JobOutcome, Timings
 
 
@@ -56,8 +56,7 @@ def _standing(ledger: Ledger) -> list[str]:
 def _on_its_way(ledger: Ledger) -> str:
     demand, active = ledger.demand, ledger.active
     if demand.phase == "in_progress" or (demand.phase == "completed" and demand.runner):
-        mine = ledger.runner(demand.runner)
-        owner = "its own runner" if mine else "a runner made for another job"
+        owner = _owner(ledger)
         verb = "Runs" if demand.phase == "in_progress" else "Ran"
         return f"{verb} on `{demand.runner or 'an unnamed runner'}`, {owner}."
     if demand.phase == "completed":
@@ -73,7 +72,16 @@ def _on_its_way(ledger: Ledger) -> str:
     return f"`{active.name}` {'listens for the job' if active.ready_at else 'boots'}."
 
 
+def _owner(ledger: Ledger) -> str:
+    served = ledger.demand.runner
+    if (pooled := names.pool_of(served)) is not None:
+        return f"a machine that listened in pool {pooled[0]}"
+    return "its own runner" if ledger.runner(served) else "a runner made for another job"
+
+
 def _without_runner(ledger: Ledger) -> str:
+    if claiming.hold_until(ledger) is not None and ledger.request.spec:
+        return f"Asks pool {ledger.request.spec.pool} for a warm machine."
     if loans := lending.expected(ledger):
         return f"Waits for `{loans[0].runner}`, which another job left to it."
     return STATES[ledger.state].capitalize() + "."
@@ -114,7 +122,8 @@ def _made(runner: Runner) -> str:
     machine = runner.machine
     if machine is None:
         return "no machine"
-    facts = (machine.machine_type, machine.market, machine.zone, f"`{machine.machine_id}`")
+    tier = f"a {runner.tier} machine of its pool" if runner.tier else ""
+    facts = (tier, machine.machine_type, machine.market, machine.zone, f"`{machine.machine_id}`")
     return ", ".join(fact for fact in facts if fact)
 
 
@@ -130,13 +139,21 @@ def outcome(ledger: Ledger, now: datetime) -> JobOutcome:
         conclusion=demand.conclusion,
         reason=ledger.reason,
         runner=demand.runner or (last.name if last else ""),
-        machine=last.machine if last else None,
+        machine=_machine(ledger, last),
         attempts=tuple(_attempt(runner) for runner in ledger.runners),
         timings=_timings(ledger, last, now),
         cost=_cost(ledger, now),
         rerun_requested=ledger.rerun == "requested",
         told=ledger.told,
     )
+
+
+def _machine(ledger: Ledger, last: Runner | None) -> Machine | None:
+    """Name the machine that had the job, or else the last one that was made for it."""
+    booked = ledger.dealings.booked
+    if booked is not None and names.pool_of(ledger.demand.runner) is not None:
+        return booked.machine
+    return last.machine if last else None
 
 
 def _cost(ledger: Ledger, now: datetime) -> float | None:

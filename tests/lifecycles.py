@@ -31,6 +31,7 @@ from runs_fleet.models import (
 )
 from runs_fleet.outcomes import JobOutcome
 from tests.fakes import MemoryConfigs, MemoryGitHub, MemoryProvider
+from tests.warm import SilentPool, TakenMembers
 from worker.heartbeats import BEAT, Heartbeats
 from workflows import attributes
 from workflows.runner_lifecycle import RunnerLifecycle
@@ -159,25 +160,37 @@ def github() -> Iterator[MemoryGitHub]:
     assert list(memory.runners) == [], "a test left a registration behind"
 
 
+@pytest.fixture
+def warm() -> TakenMembers:
+    """The warm machines that pools give to this test's jobs."""
+    return TakenMembers()
+
+
 @asynccontextmanager
 async def serving(
-    temporal: Client, provider: MemoryProvider, *, configs: MemoryConfigs, github: MemoryGitHub
+    temporal: Client,
+    provider: MemoryProvider,
+    *,
+    configs: MemoryConfigs,
+    github: MemoryGitHub,
+    warm: TakenMembers | None = None,
 ) -> AsyncIterator[str]:
     """Run a worker that holds these ports, and name its task queue."""
     name = f"test-{next(JOB_IDS)}"
     runners = RunnerActivities(
         provider, configs, github, report_secret="s" * 32, reports_address="https://queue"
-    )
+    ).warming(warm or TakenMembers())
     jobs = JobActivities(github)
     with ThreadPoolExecutor(16) as threads:
         async with Worker(
             temporal,
             task_queue=name,
-            workflows=[RunnerLifecycle],
+            workflows=[RunnerLifecycle, SilentPool],
             activities=[
                 runners.create_machine,
                 runners.register_runner,
                 runners.release_runner,
+                runners.take_member,
                 runners.find_machines,
                 jobs.look_up_job,
                 jobs.rerun_job,
@@ -227,10 +240,14 @@ async def begin(
 
 @pytest_asyncio.fixture
 async def queue(
-    temporal: Client, provider: MemoryProvider, configs: MemoryConfigs, github: MemoryGitHub
+    temporal: Client,
+    provider: MemoryProvider,
+    configs: MemoryConfigs,
+    github: MemoryGitHub,
+    warm: TakenMembers,
 ) -> AsyncIterator[str]:
     """The task queue of a worker that holds this test's ports."""
-    async with serving(temporal, provider, configs=configs, github=github) as name:
+    async with serving(temporal, provider, configs=configs, github=github, warm=warm) as name:
         yield name
 
 

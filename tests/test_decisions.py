@@ -173,7 +173,7 @@ def test_a_spent_runner_needs_no_delete_if_its_one_registration_ran_the_job(
     ledger.runners[0].runner_id = 1 if minted else None
     says_github(ledger, "completed", 90, conclusion="success")
     says_agent(ledger, "finished", 91, outcome=outcome)
-    assert decisions.spent_quietly(ledger.runners[0]) is quiet
+    assert ledger.runners[0].spent_quietly is quiet
 
 
 def test_the_served_runner_need_not_be_the_latest_attempt() -> None:

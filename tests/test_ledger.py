@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from runs_fleet.ledger import ORDER, Demand
+from runs_fleet.demand import ORDER, Demand
 from runs_fleet.models import JobEvent, Phase
 from tests.ledgers import (
     JOB,

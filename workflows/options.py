@@ -49,6 +49,8 @@ CREATE: Options = {
     **_options(call=10, patience=600, pause=20),
     "heartbeat_timeout": timedelta(seconds=5),
 }
+# A machine that is just stopping can be started in a minute; somewhere else a new one is faster.
+TAKE = _options(call=10, patience=60, pause=5)
 REGISTER = _options(call=20, patience=600, pause=30)
 RELEASE = _options(call=25, patience=75, pause=10)
 ASK = _options(call=10, patience=20, pause=5)

@@ -3,7 +3,6 @@
 from datetime import timedelta
 
 from runs_fleet import names, telemetry
-from runs_fleet.decisions import spent_quietly
 from runs_fleet.ledger import Ledger, Runner
 from runs_fleet.models import (
     JobLookup,
@@ -14,6 +13,7 @@ from runs_fleet.models import (
     Rung,
     RunnerSpec,
 )
+from runs_fleet.pools.wire import MemberTake
 
 
 def machine(ledger: Ledger, runner: Runner, rung: Rung) -> MachineOrder:
@@ -29,6 +29,7 @@ def machine(ledger: Ledger, runner: Runner, rung: Rung) -> MachineOrder:
         labels=ledger.request.labels,
         spec=ledger.request.spec or RunnerSpec(),
         rung=rung,
+        cache=runner.cache,
     )
 
 
@@ -45,6 +46,20 @@ def registration(ledger: Ledger, runner: Runner, made: Machine) -> RegistrationR
         labels=ledger.request.labels,
         idle_limit=policy.pickup_timeout + timedelta(minutes=1),
         max_runtime=policy.max_runtime + timedelta(minutes=1),
+        wake=runner.wake,
+    )
+
+
+def taking(ledger: Ledger, runner: Runner) -> MemberTake:
+    """Make a member that its pool has assigned the job's runner."""
+    assert ledger.request.spec is not None, "a refused job takes nothing"
+    assert runner.machine is not None, "a member is a machine"
+    return MemberTake(
+        pool=ledger.request.spec.pool or "",
+        member=runner.member,
+        machine_id=runner.machine.machine_id,
+        runner=runner.name,
+        start=runner.tier == "stopped",
     )
 
 
@@ -55,8 +70,9 @@ def release(ledger: Ledger, runner: Runner, *, force: bool) -> ReleaseRequest:
         scope=ledger.request.scope,
         runner_id=runner.runner_id,
         machine_id=runner.machine.machine_id if runner.machine else None,
+        member="" if runner.cache else runner.member,
         registered=runner.registering,
-        spent=spent_quietly(runner),
+        spent=runner.spent_quietly,
         force=force,
         config_read=runner.config_read,
         telemetry=telemetry.facts(ledger, runner),

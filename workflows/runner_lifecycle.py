@@ -8,22 +8,19 @@ from temporalio import workflow
 from temporalio.exceptions import FailureError
 
 with workflow.unsafe.imports_passed_through():
-    from activities.jobs import JobActivities
-    from activities.notices import NoticeActivities
     from activities.runners import RunnerActivities
-    from runs_fleet import answers, decisions, lending, market, names, notices, story
-    from runs_fleet.decisions import UNSERVED
+    from runs_fleet import answers, claiming, decisions, lending, market, names, story
     from runs_fleet.ledger import Ledger, Runner
     from runs_fleet.loans import LoanNews
     from runs_fleet.models import (
         JobEvent,
         JobRequest,
         MachineEvent,
-        RunnerLookup,
         RunnerReport,
     )
     from runs_fleet.outcomes import JobOutcome
-    from workflows import attributes, options, orders
+    from runs_fleet.pools.wire import PoolAnswer
+    from workflows import attributes, inquiries, options, orders, poolside
     from workflows.answers import Handle, answer, settled
     from workflows.market_watch import MarketWatch
 
@@ -81,6 +78,12 @@ class RunnerLifecycle:
         self._ledger.loans.fold(news, workflow.now())
         self._stirred = True
 
+    @workflow.signal(description="The job's pool answers")
+    def pool(self, answer: PoolAnswer) -> None:
+        """Note what the pool has for this job."""
+        self._ledger.dealings.fold(answer)
+        self._stirred = True
+
     @workflow.query(description="What happened so far")
     def progress(self) -> JobOutcome:
         """Tell what happened so far, in the form of the outcome."""
@@ -96,23 +99,35 @@ class RunnerLifecycle:
                     await self._create(step)
                 case decisions.Release(runner=runner, force=force):
                     await self._release(runner, force=force)
-                case decisions.Ask():
-                    await self._ask()
                 case lending.Send():
                     await self._send(step)
+                case claiming.Claim() | claiming.Take() | claiming.Leave():
+                    await self._deal(step)
                 case _:
-                    await self._wind_up(step)
+                    await self._inquire(step)
         await asyncio.gather(*self._losses.values())
 
-    async def _wind_up(self, step: decisions.Step) -> None:
-        """Do what a job that is over may still need."""
+    async def _deal(self, step: decisions.Dealing) -> None:
+        """Do business with the job's pool."""
         match step:
+            case claiming.Claim(claim=claim):
+                await poolside.claim(self._ledger, claim)
+            case claiming.Take(answer=offer):
+                await self._take(offer)
+            case claiming.Leave(leave=leave):
+                await poolside.leave(self._ledger, leave)
+
+    async def _inquire(self, step: decisions.Step) -> None:
+        """Ask, or tell, whoever is outside."""
+        match step:
+            case decisions.Ask():
+                await inquiries.ask(self._ledger)
             case decisions.Trace(runner=runner_name):
-                await self._trace(runner_name)
+                await inquiries.trace(self._ledger, runner_name)
             case decisions.Rerun():
-                await self._rerun()
+                await inquiries.rerun(self._ledger)
             case decisions.Tell():
-                await self._tell()
+                await inquiries.tell(self._ledger)
 
     def _next_step(self) -> decisions.Step:
         """Choose the next thing to do outside; what only changes the ledger is done at once."""
@@ -188,6 +203,8 @@ class RunnerLifecycle:
         """Order a machine, for a new attempt or by the next rung of the present one."""
         ledger, active = self._ledger, self._ledger.active
         runner = active if active and not step.fresh else ledger.next_runner(workflow.now())
+        if step.fresh:
+            claiming.cold(ledger, runner)
         order = orders.machine(ledger, runner, step.rung)
         creating = workflow.start_activity_method(
             RunnerActivities.create_machine,
@@ -203,6 +220,14 @@ class RunnerLifecycle:
             if creating.done():
                 answers.created(ledger, runner, answer(creating).told, workflow.now())
         if answers.wants_registration(ledger, runner):
+            self._begin_mint(runner)
+
+    async def _take(self, offer: PoolAnswer) -> None:
+        """Make the pool's member this job's runner."""
+        runner = claiming.opened(self._ledger, offer, workflow.now())
+        self._show()
+        await poolside.take(self._ledger, runner)
+        if answers.wants_registration(self._ledger, runner):
             self._begin_mint(runner)
 
     def _begin_mint(self, runner: Runner) -> None:
@@ -243,51 +268,3 @@ class RunnerLifecycle:
         finally:
             if releasing.done():
                 answers.released(self._ledger, runner, answer(releasing).told, workflow.now())
-
-    async def _ask(self) -> None:
-        """Ask GitHub what became of the job; no answer leaves everything as it is."""
-        asking = workflow.start_activity_method(
-            JobActivities.look_up_job,
-            orders.lookup(self._ledger),
-            summary="what became of the job?",
-            **options.ASK,
-        )
-        await settled(asking)
-        answers.asked(self._ledger, answer(asking).told, workflow.now())
-
-    async def _trace(self, runner_name: str) -> None:
-        """Ask the cloud whether it took the machine on which the job failed."""
-        tracing = workflow.start_activity_method(
-            RunnerActivities.find_machines,
-            RunnerLookup(runner=runner_name),
-            summary=f"was {runner_name} lost?",
-            **options.TRACE,
-        )
-        await settled(tracing)
-        answers.traced(self._ledger, answer(tracing).told)
-
-    async def _rerun(self) -> None:
-        """Have a job run again whose machine was lost."""
-        self._ledger.rerun = "asked"
-        asking = workflow.start_activity_method(
-            JobActivities.rerun_job,
-            orders.lookup(self._ledger),
-            summary="the machine was lost: run the job once more",
-            **options.RERUN,
-        )
-        await settled(asking)
-        answers.rerun(self._ledger, answer(asking).told)
-
-    async def _tell(self) -> None:
-        """Tell people why no runner comes; that this fails is no reason to stay."""
-        self._ledger.told = "asked"
-        telling = workflow.start_activity_method(
-            NoticeActivities.tell,
-            notices.write(self._ledger),
-            summary=f"tell people at GitHub: {self._ledger.over}",
-            **options.TELL,
-        )
-        await settled(telling, unneeded=lambda: self._ledger.over not in UNSERVED)
-        answers.told(self._ledger, answer(telling).told)
-        facts = {"told": self._ledger.told, "reason": self._ledger.reason}
-        workflow.logger.info("people told", extra=facts)

@@ -10,7 +10,8 @@ from runs_fleet.pools.definition import Cache, PoolDefinition, Tier
 class PoolClaim(Wire):
     """A lifecycle asks its pool for a warm member, for one attempt; a repeat gets the same answer.
 
-    `runner` is the name that the runner will have.
+    `runner` is the name that the runner will have. `waited` means that the job has been patient
+    already: it wants a member now, or none.
     """
 
     job_id: int
@@ -20,6 +21,7 @@ class PoolClaim(Wire):
     label: str
     spec: RunnerSpec
     asked_at: datetime
+    waited: bool = False
 
 
 class PoolLeave(Wire):
@@ -146,21 +148,32 @@ class MemberStatus(Wire):
 
 
 class PlaceholderOrder(Wire):
-    """Keep so many placeholder pods, and the pool's cache volumes; 0 of a pool removes all."""
+    """Keep so many placeholder pods, and the pool's cache volumes.
+
+    Volumes that are not wanted any more are removed, but `leased` ones stay. With `remove` nothing
+    is kept but those: order it again until no volume is left.
+    """
 
     pool: str
     spec: RunnerSpec
     replicas: int
     cache: Cache | None = None
+    leased: tuple[str, ...] = ()
     remove: bool = False
 
 
 class PlaceholderFacts(Wire):
-    """What the cluster has of a pool: pods that run, pods that wait for a node, volumes."""
+    """What the cluster has of a pool: pods that run, those that are missing, and volumes.
+
+    `volumes` may be leased; those that are `leaving` must not be any more. `trouble` says what
+    keeps a missing pod, in the cluster's own words.
+    """
 
     ready: int
     pending: int = 0
     volumes: tuple[str, ...] = ()
+    leaving: tuple[str, ...] = ()
+    trouble: str = ""
 
 
 class PoolOperation(Wire):

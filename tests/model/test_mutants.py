@@ -18,7 +18,7 @@ MISTAKES = {
         ANSWERS, "if answer.busy or unsure:", "if unsure:"
     ),
     "a registration is taken for gone with its job": Mistake(
-        DECISIONS, "return runner.deregistered and runner.ended in RESULTS", "return runner.spent"
+        LEDGER, "return self.deregistered and self.ended in RESULTS", "return self.spent"
     ),
     "a second machine is ordered for one runner": Mistake(
         DECISIONS, "(active.machine is not None or active.registering)", "False"

@@ -1,0 +1,160 @@
+"""How a lifecycle deals with its pool: pure, from its ledger.
+
+Before a new attempt is ordered the pool is asked for a warm member. It answers at once; no answer
+within the job's patience means the cold way.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from runs_fleet import names
+from runs_fleet.deadlines import NOT_TAKEN
+from runs_fleet.ledger import Ledger, Runner
+from runs_fleet.pools.dealings import lot
+from runs_fleet.pools.wire import PoolAnswer, PoolClaim, PoolLeave
+
+
+@dataclass(frozen=True)
+class Claim:
+    """Ask the pool for a warm member."""
+
+    claim: PoolClaim
+
+
+@dataclass(frozen=True)
+class Take:
+    """Open an attempt with the member that the pool has assigned."""
+
+    answer: PoolAnswer
+
+
+@dataclass(frozen=True)
+class Hold:
+    """Order nothing yet: the pool may answer, or GitHub give the job to a listening member."""
+
+
+@dataclass(frozen=True)
+class Leave:
+    """Tell the pool what this lifecycle has no use for any more."""
+
+    leave: PoolLeave
+
+
+def first(ledger: Ledger, now: datetime) -> Claim | Take | Hold | None:
+    """Choose what comes before the order of a new attempt; None means the cold way."""
+    if not _warm(ledger):
+        return None
+    dealings, attempt = ledger.dealings, len(ledger.runners) + 1
+    if dealings.asked != attempt:
+        return Claim(_claim(ledger, now, waited=False))
+    answer = dealings.answer
+    if dealings.settled or not dealings.known:
+        return None
+    if answer is None:
+        return Hold() if now < (hold_until(ledger) or now) else None
+    if answer.kind == "patient":
+        held = answer.until is not None and now < answer.until
+        return Hold() if held else Claim(_claim(ledger, now, waited=True))
+    return Take(answer) if answer.kind == "assigned" and answer.machine is not None else None
+
+
+def hold_until(ledger: Ledger) -> datetime | None:
+    """When a job that holds back for its pool looks up again; None when it does not hold back."""
+    dealings, patience = ledger.dealings, ledger.request.policy.pool_patience
+    if patience is None or dealings.asked_at is None or dealings.settled:
+        return None
+    if dealings.answer is None:
+        return dealings.asked_at + patience
+    return dealings.answer.until
+
+
+def wake_at(ledger: Ledger, now: datetime, otherwise: datetime) -> datetime:
+    """When a claim asks for something to be done, if that is before anything else."""
+    until = hold_until(ledger)
+    return min(otherwise, until) if until is not None and until > now else otherwise
+
+
+def errand(ledger: Ledger) -> Leave | None:
+    """Choose the next thing to tell the pool, if there is any."""
+    dealings = ledger.dealings
+    if not dealings.ever_known:
+        return None
+    if dealings.strays:
+        return Leave(_unused(ledger, dealings.strays[0]))
+    needless = ledger.done or ledger.demand.phase != "queued"
+    answer = dealings.answer
+    if needless and answer is not None and answer.kind == "assigned":
+        return Leave(_unused(ledger, answer))
+    final = ledger.done and not ledger.held
+    for runner in ledger.runners:
+        if runner.member and runner.gone_at and runner.attempt not in dealings.told:
+            return Leave(_gone(ledger, runner, final=final and runner is ledger.runners[-1]))
+    if final and not dealings.parted:
+        attempt = len(ledger.runners)
+        return Leave(PoolLeave(job_id=ledger.request.job_id, attempt=attempt, final=True))
+    return None
+
+
+def sent(ledger: Ledger, leave: PoolLeave) -> None:
+    """Take in that the pool was told; one that is there no more need not know."""
+    dealings = ledger.dealings
+    if leave.unused:
+        dealings.strays = [each for each in dealings.strays if lot(each) != leave.member]
+        if dealings.answer is not None and lot(dealings.answer) == leave.member:
+            dealings.settle()
+    elif leave.member:
+        dealings.told.add(leave.attempt)
+    dealings.parted = dealings.parted or leave.final
+
+
+def opened(ledger: Ledger, answer: PoolAnswer, now: datetime) -> Runner:
+    """Open an attempt whose machine is there already."""
+    ledger.dealings.settle()
+    runner = ledger.next_runner(now)
+    runner.machine, runner.created_at = answer.machine, now
+    runner.member, runner.tier, runner.wake = lot(answer), answer.tier or "", answer.wake
+    return runner
+
+
+def cold(ledger: Ledger, runner: Runner) -> None:
+    """Take a leased cache along on the cold way."""
+    if (answer := ledger.dealings.settle()) is not None:
+        runner.member = runner.cache = lot(answer)
+
+
+def _warm(ledger: Ledger) -> bool:
+    request = ledger.request
+    if request.policy.pool_patience is None or request.spec is None or not request.spec.pool:
+        return False
+    # After a member that could not be had the next attempt goes the cold way.
+    return not ledger.runners or ledger.runners[-1].cause != NOT_TAKEN
+
+
+def _claim(ledger: Ledger, now: datetime, *, waited: bool) -> PoolClaim:
+    request, attempt = ledger.request, len(ledger.runners) + 1
+    assert request.spec is not None, "a refused job claims nothing"
+    return PoolClaim(
+        job_id=request.job_id,
+        attempt=attempt,
+        runner=names.runner(request.job_id, attempt),
+        repo=request.scope.repo,
+        label=request.label,
+        spec=request.spec,
+        asked_at=now,
+        waited=waited,
+    )
+
+
+def _unused(ledger: Ledger, answer: PoolAnswer) -> PoolLeave:
+    job_id = ledger.request.job_id
+    return PoolLeave(job_id=job_id, attempt=answer.attempt, member=lot(answer), unused=True)
+
+
+def _gone(ledger: Ledger, runner: Runner, *, final: bool) -> PoolLeave:
+    return PoolLeave(
+        job_id=ledger.request.job_id,
+        attempt=runner.attempt,
+        member=runner.member,
+        gone=True,
+        final=final,
+    )
