@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Protocol
 
+from runs_fleet.models import RunnerSpec
 from runs_fleet.pools.definition import PoolDefinition
 from runs_fleet.pools.wire import (
     MemberLaunched,
@@ -41,6 +42,10 @@ class WarmMachines(Protocol):
 
     def members(self, pool: str) -> list[MemberStatus]:
         """List the pool's machines that have not ended; for reconciling only."""
+        ...
+
+    def site(self, spec: RunnerSpec) -> str:
+        """Name what a machine of this spec is made of beside it: a new image, another name."""
         ...
 
     def wake(self, address: str) -> None:

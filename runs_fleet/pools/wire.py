@@ -130,9 +130,14 @@ class MemberRegistration(Wire):
 
 
 class PoolSurvey(Wire):
-    """Ask the cloud what it has of a pool."""
+    """Ask the cloud what it has of a pool, and what a machine of its spec would be made of.
+
+    Agents that wait at the addresses of `poke` are to say that they stand by.
+    """
 
     pool: str
+    spec: RunnerSpec = RunnerSpec()
+    poke: tuple[str, ...] = ()
 
 
 class MemberStatus(Wire):
@@ -145,6 +150,13 @@ class MemberStatus(Wire):
     runner: str = ""
     wake: str = ""
     launched_at: datetime | None = None
+
+
+class PoolFacts(Wire):
+    """What the cloud has of a pool; another `site` (image, launch template) asks for new ones."""
+
+    members: tuple[MemberStatus, ...]
+    site: str = ""
 
 
 class PlaceholderOrder(Wire):
