@@ -28,6 +28,13 @@ if TYPE_CHECKING:
 # A pod has half a minute besides the runner's grace, for all that comes after it.
 POD_DRAIN = 15.0
 
+USAGE = """usage: runs-fleet-agent
+
+Starts this machine's or pod's one runner, and ends the machine after it. It takes no arguments:
+everything comes from the environment (RUNS_FLEET_*) and from what the fleet left for this machine.
+It begins at once, so start it only on a machine that the fleet has made.
+"""
+
 log = logging.getLogger(__name__)
 
 
@@ -94,6 +101,10 @@ def read_settings(environ: Mapping[str, str]) -> AgentSettings:
 
 def main() -> int:
     """Return how it ended, as `Ending` lists it; on EC2 only whether the machine was ended."""
+    if arguments := sys.argv[1:]:
+        helped = arguments in (["-h"], ["--help"])
+        (sys.stdout if helped else sys.stderr).write(USAGE)
+        return Ending.DONE if helped else Ending.BAD_SETTINGS
     try:
         settings = read_settings(os.environ)
     except BadSettings as error:

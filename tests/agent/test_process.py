@@ -172,6 +172,21 @@ def test_bad_settings_are_told_on_one_line_each() -> None:
     assert len(log.splitlines()) == 2
 
 
+@pytest.mark.parametrize(("argument", "status"), [("--help", 0), ("-h", 0), ("--dry-run", 2)])
+def test_an_agent_with_an_argument_tells_its_usage_and_does_nothing(
+    argument: str, status: int
+) -> None:
+    agent = subprocess.run(
+        [sys.executable, "-m", "agent", argument],
+        env={"PATH": os.environ["PATH"]},
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE,
+    )
+    assert agent.returncode == status
+    assert "usage: runs-fleet-agent" in agent.stdout + agent.stderr
+
+
 def test_the_agent_starts_without_anything_heavy() -> None:
     code = "import sys, agent.__main__; print(*sys.modules)"
     loaded = subprocess.run(
