@@ -1,0 +1,68 @@
+"""How many placeholder pods a pool of Kubernetes mode has, and which volumes it lends; pure."""
+
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+
+from runs_fleet.answers import Failure
+from runs_fleet.pools import lettings, sizing
+from runs_fleet.pools.definition import Targets
+from runs_fleet.pools.state import PoolState
+from runs_fleet.pools.wire import PlaceholderFacts, PlaceholderOrder
+
+LOOK_EVERY, AGAIN = timedelta(minutes=1), timedelta(seconds=15)
+
+
+def order(state: PoolState, targets: Targets, now: datetime) -> PlaceholderOrder | None:
+    """Say what the cluster is to have, when it has something else, or was not asked for long."""
+    if state.keeping or state.removed:
+        return None
+    replicas = replicas_of(state, targets)
+    another = state.replicas is not None and replicas != state.replicas
+    if not another and state.keep_at is not None and now < state.keep_at:
+        return None
+    definition = state.definition
+    return PlaceholderOrder(
+        pool=definition.name,
+        spec=definition.spec,
+        replicas=replicas,
+        cache=definition.cache,
+        leased=tuple(sorted(state.leases)),
+        remove=bool(state.ending),
+    )
+
+
+def replicas_of(state: PoolState, targets: Targets) -> int:
+    """Bound the placeholders, so that with the pool's runners they are never more than its max."""
+    most = max(state.definition.max - len(state.jobs), 0)
+    if state.held == "pause" and state.replicas is not None:
+        return min(state.replicas, most)
+    return min(targets.hot, most)
+
+
+def kept(
+    state: PoolState, asked: PlaceholderOrder, answer: PlaceholderFacts | Failure, now: datetime
+) -> None:
+    """Take in what the cluster has."""
+    state.keeping = False
+    if isinstance(answer, Failure):
+        state.replicas = None
+        state.trouble = f"the placeholders are not kept: {answer.words}"
+        state.keep_at = now + AGAIN
+        return
+    state.facts, state.kept_at, state.trouble = answer, now, ""
+    state.keep_at = now + LOOK_EVERY
+    state.removed = asked.remove
+
+
+def wake_at(state: PoolState, now: datetime) -> datetime:
+    """Return when to look again though nobody says anything."""
+    return min((each for each in _moments(state, now) if each > now), default=now + LOOK_EVERY)
+
+
+def _moments(state: PoolState, now: datetime) -> Iterator[datetime]:
+    if state.keep_at is not None:
+        yield state.keep_at
+    if state.definition.ephemeral:
+        yield lettings.idle_end(state, now)
+    if look := sizing.next_look(state.definition, state.record, now):
+        yield look

@@ -1,0 +1,139 @@
+"""What the cloud has of a pool, compared with what its manager knows; pure.
+
+A manager that was terminated leaves machines behind that its successor does not know. They count
+against `max` from the start. One without a runner's mark is adopted only when it was seen so in
+two surveys a minute apart: by then whoever was given it has marked it. Where members listen, one
+that runs may have a job without a mark, so its agent has to say that it stands by.
+"""
+
+from datetime import datetime, timedelta
+
+from runs_fleet import names
+from runs_fleet.answers import Failure
+from runs_fleet.pools.definition import Tier
+from runs_fleet.pools.state import Member, Phase, PoolState, Stranger
+from runs_fleet.pools.wire import MemberStatus, PoolFacts
+
+SURVEY_EVERY = timedelta(minutes=5)
+SOON, AGAIN = timedelta(seconds=20), timedelta(seconds=15)
+ADOPTED_AFTER = timedelta(minutes=1)
+# What a list shows lags behind.
+LAG = timedelta(minutes=5)
+MOST_MISSED = 2
+MISSING = "its machine is gone"
+ADOPTED: dict[str, tuple[Tier, Phase]] = {
+    "pending": ("hot", "booting"),
+    "running": ("hot", "free"),
+    "stopping": ("stopped", "stopping"),
+    "stopped": ("stopped", "stopped"),
+}
+
+
+def surveyed(state: PoolState, answer: PoolFacts | Failure, now: datetime) -> None:
+    """Take in what the cloud has; no answer changes nothing."""
+    state.surveying = False
+    if isinstance(answer, Failure):
+        state.trouble = f"the cloud was not surveyed: {answer.words}"
+        state.survey_at = now + AGAIN
+        return
+    seen = {each.member: each for each in answer.members if each.state != "gone"}
+    state.site = answer.site
+    _meet(state, seen, now)
+    for member in list(state.members.values()):
+        status = seen.get(member.name)
+        if status is None:
+            _miss(state, member, now)
+        else:
+            member.missed = 0
+            _agree(member, status, now)
+    state.surveyed_at = now
+    state.survey_at = now + SURVEY_EVERY
+
+
+def due(state: PoolState, now: datetime) -> datetime:
+    """Return when the cloud is to be looked at: soon where something changes there unseen."""
+    if state.survey_at is None or state.surveyed_at is None:
+        return state.survey_at or now
+    soon = [state.survey_at]
+    if state.strangers:
+        waits = [each for each in state.strangers.values() if not each.runner]
+        soon.append(state.surveyed_at + (ADOPTED_AFTER if waits else SURVEY_EVERY))
+    if any(each.phase == "stopping" and not each.call for each in state.members.values()):
+        soon.append(state.surveyed_at + SOON)
+    return min(soon)
+
+
+def _meet(state: PoolState, seen: dict[str, MemberStatus], now: datetime) -> None:
+    """Note machines that nobody knows, and adopt those that are nobody's."""
+    strangers = dict[str, Stranger]()
+    for name, status in seen.items():
+        if name in state.members:
+            continue
+        known = state.strangers.get(name) or _stranger(status, now)
+        known.runner = status.runner
+        if _free(state, known, status, now=now):
+            state.members[name] = _adopted(status, now)
+        else:
+            strangers[name] = known
+    state.strangers = strangers
+
+
+def _stranger(status: MemberStatus, now: datetime) -> Stranger:
+    return Stranger(
+        name=status.member,
+        machine_id=status.machine.machine_id,
+        seen_at=now,
+        runner=status.runner,
+        wake=status.wake,
+    )
+
+
+def _free(state: PoolState, known: Stranger, status: MemberStatus, *, now: datetime) -> bool:
+    if status.runner or now - known.seen_at < ADOPTED_AFTER:
+        return False
+    proven = state.definition.listening is None or status.state != "running"
+    return proven or known.heard
+
+
+def _adopted(status: MemberStatus, now: datetime) -> Member:
+    tier, phase = ADOPTED[status.state]
+    return Member(
+        name=status.member,
+        tier=tier,
+        phase=phase,
+        since=now,
+        made_at=status.launched_at or now,
+        spec_hash=status.spec_hash,
+        machine=status.machine,
+        wake=status.wake,
+    )
+
+
+def _miss(state: PoolState, member: Member, now: datetime) -> None:
+    """Take in that a machine was not seen; one that is young may just not be shown yet."""
+    if member.machine is None or member.call or now - member.made_at < LAG:
+        return
+    if now - member.since < LAG:
+        return
+    member.missed += 1
+    if member.missed < MOST_MISSED:
+        return
+    if member.phase == "claimed" and not member.booked:
+        del state.members[member.name]
+    elif member.phase != "leaving":
+        member.spent = True
+        member.dismiss(MISSING, now)
+
+
+def _agree(member: Member, status: MemberStatus, now: datetime) -> None:
+    """Believe the cloud where it knows better."""
+    if member.call or member.phase in ("claimed", "leaving", "ordering"):
+        return
+    owner = names.owner(status.runner)
+    if owner is not None:
+        member.enter("claimed", now)
+        member.job_id, member.attempt = owner
+    elif member.phase == "stopping" and status.state == "stopped":
+        member.enter("stopped", now)
+    elif member.phase not in ("stopping", "stopped") and status.state in ("stopping", "stopped"):
+        member.dismiss(f"its machine is {status.state}", now)
