@@ -111,3 +111,28 @@ class PoolDefinition(Wire):
     cache: Cache | None = None
     ephemeral: bool = False
     idle_life: timedelta = timedelta(hours=4)
+
+
+class EphemeralTemplate(Wire):
+    """What every ephemeral pool is like; its spec is that of the job that called it into being."""
+
+    targets: Targets = Targets()
+    min: int = Field(default=0, ge=0)
+    max: int = Field(ge=0)
+    idle_timeout: timedelta = timedelta(minutes=15)
+    schedule: Schedule = Schedule()
+    demand: Demand | None = None
+    idle_life: timedelta = timedelta(hours=4)
+
+
+class EphemeralPolicy(Wire):
+    """Which pools may come into being because a job names them, and what they are like.
+
+    Jobs of `repositories` may (`owner/name` or `owner/*`; none means nobody), by names that one of
+    the patterns `names` fits, as long as there are fewer than `max_pools` of such pools.
+    """
+
+    repositories: tuple[str, ...]
+    names: tuple[str, ...] = ("*",)
+    max_pools: int = Field(default=10, ge=0)
+    template: EphemeralTemplate

@@ -7,12 +7,13 @@ never leave a gap and never begin twice.
 
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, time, timedelta
+from typing import get_args
 from zoneinfo import ZoneInfo
 
-from runs_fleet.pools.definition import Override, PoolDefinition, Schedule, Targets, Window
+from runs_fleet.pools.definition import Day, Override, PoolDefinition, Schedule, Targets, Window
 
 OWN = "the pool's own targets"
-DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+DAYS: tuple[Day, ...] = get_args(Day)
 DAY = timedelta(days=1)
 SECOND = timedelta(seconds=1)
 # Windows come again every week, so whatever they will do they do within one, whose first day is
