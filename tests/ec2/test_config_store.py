@@ -13,8 +13,9 @@ from hypothesis import strategies as st
 
 from runs_fleet.aws.clients import Clients, clients
 from runs_fleet.errors import Refused, Unavailable
+from runs_fleet.pools.standby import StandbyConfig
 from runs_fleet.ports import RunnerConfig
-from runs_fleet.providers.ec2.codec import Unreadable, decode, encode
+from runs_fleet.providers.ec2.codec import Told, Unreadable, decode, encode
 from runs_fleet.providers.ec2.ssm import MOST_ADVANCED, MOST_STANDARD, SsmConfigStore
 from tests.ec2.servers import session
 
@@ -71,6 +72,13 @@ CONFIG = RunnerConfig(
     idle_limit=300.0,
     max_runtime=43200.0,
 )
+STANDBY = StandbyConfig(
+    member="runs-fleet-pool-default-sabc123-4",
+    report_key="cd" * 32,
+    reports="https://sqs.us-east-1.amazonaws.com/123456789012/reports.fifo",
+    wake="https://sqs.us-east-1.amazonaws.com/123456789012/runs-fleet-x-standby-i-0123456789abcdef0",
+    idle_limit=3600.0,
+)
 
 
 @pytest.fixture
@@ -78,6 +86,14 @@ def store(aws: Clients) -> SsmConfigStore:
     return SsmConfigStore(aws.ssm, PREFIX)
 
 
+standbys = st.builds(
+    StandbyConfig,
+    member=st.text(),
+    report_key=st.text(),
+    reports=st.text(),
+    wake=st.text(),
+    idle_limit=st.floats(min_value=0, max_value=1e9),
+)
 configs = st.builds(
     RunnerConfig,
     runner=st.text(),
@@ -86,11 +102,12 @@ configs = st.builds(
     reports=st.text(),
     idle_limit=st.floats(min_value=0, max_value=1e9),
     max_runtime=st.floats(min_value=0, max_value=1e9),
+    standby=st.none() | standbys,
 )
 
 
-@given(configs)
-def test_a_config_comes_back_exactly(config: RunnerConfig) -> None:
+@given(configs | standbys)
+def test_a_config_comes_back_exactly(config: Told) -> None:
     assert decode(encode(config)) == config
 
 
@@ -131,6 +148,28 @@ def test_a_second_config_replaces_the_first(store: SsmConfigStore) -> None:
     store.store("i-3", CONFIG)
     store.store("i-3", other)
     assert store.fetch("i-3") == other
+
+
+def test_a_machine_that_stands_by_has_no_runners_config(store: SsmConfigStore) -> None:
+    store.stand_by("i-9", STANDBY)
+    assert store.fetch("i-9") is None
+    assert store.told("i-9") == STANDBY
+
+
+def test_a_runners_config_replaces_that_of_standing_by(store: SsmConfigStore) -> None:
+    store.stand_by("i-10", STANDBY)
+    store.store("i-10", CONFIG)
+    assert store.told("i-10") == CONFIG
+
+
+def test_who_tells_a_machine_late_to_stand_by_takes_no_config_away(store: SsmConfigStore) -> None:
+    store.store("i-11", CONFIG)
+    store.stand_by("i-11", STANDBY)
+    assert store.fetch("i-11") == CONFIG
+
+
+def test_a_listening_members_config_fits_the_standard_tier() -> None:
+    assert len(encode(replace(CONFIG, standby=STANDBY))) < MOST_STANDARD
 
 
 def test_no_config_is_none(store: SsmConfigStore) -> None:

@@ -12,8 +12,9 @@ from botocore.exceptions import BotoCoreError, ClientError
 from runs_fleet import names
 from runs_fleet.aws.errors import code_of, translate, translated_quietly
 from runs_fleet.errors import Refused
+from runs_fleet.pools.standby import StandbyConfig
 from runs_fleet.ports import RunnerConfig
-from runs_fleet.providers.ec2.codec import Unreadable, decode, encode
+from runs_fleet.providers.ec2.codec import Told, Unreadable, decode, encode
 
 if TYPE_CHECKING:
     from types_boto3_ssm.client import SSMClient
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 MOST_STANDARD = 4096
 MOST_ADVANCED = 8192
 NOT_FOUND = "ParameterNotFound"
+THERE = "ParameterAlreadyExists"
 
 
 class SsmConfigStore:
@@ -37,19 +39,28 @@ class SsmConfigStore:
     def store(self, machine_id: str, config: RunnerConfig) -> None:
         """Write the config, in the cheapest tier that holds it. Raises Refused when none does."""
         path = self._path(machine_id)
-        value = encode(config)
         with translated_quietly(f"store {path}"):
-            self._ssm.put_parameter(
-                Name=path,
-                Value=value,
-                Type="SecureString",
-                Overwrite=True,
-                Tier=_tier(path, len(value)),
-                **self._key,
-            )
+            self._put(path, config, replace=True)
+
+    def stand_by(self, machine_id: str, config: StandbyConfig) -> None:
+        """Tell a machine to stand by, unless it has been told something already.
+
+        So one that is late never takes a runner's config away.
+        """
+        path = self._path(machine_id)
+        try:
+            self._put(path, config, replace=False)
+        except (ClientError, BotoCoreError) as error:
+            if code_of(error) != THERE:
+                raise translate(error, f"store {path}", quote=False) from None
 
     def fetch(self, machine_id: str) -> RunnerConfig | None:
-        """Read the config, or None while there is none. Raises Refused when it is corrupt."""
+        """Read the runner's config, or None while there is none. Raises Refused when corrupt."""
+        found = self.told(machine_id)
+        return found if isinstance(found, RunnerConfig) else None
+
+    def told(self, machine_id: str) -> Told | None:
+        """Read whatever a machine is told. Raises Refused when it is corrupt."""
         path = self._path(machine_id)
         try:
             answer = self._ssm.get_parameter(Name=path, WithDecryption=True)
@@ -69,6 +80,17 @@ class SsmConfigStore:
         except (ClientError, BotoCoreError) as error:
             if code_of(error) != NOT_FOUND:
                 raise translate(error, f"delete {path}") from error
+
+    def _put(self, path: str, config: Told, *, replace: bool) -> None:
+        value = encode(config)
+        self._ssm.put_parameter(
+            Name=path,
+            Value=value,
+            Type="SecureString",
+            Overwrite=replace,
+            Tier=_tier(path, len(value)),
+            **self._key,
+        )
 
     def _path(self, machine_id: str) -> str:
         return names.config_path(self._prefix, machine_id)
