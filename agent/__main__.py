@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
 # A pod has half a minute besides the runner's grace, for all that comes after it.
 POD_DRAIN = 15.0
+# As long as SQS waits: three calls a minute.
+LONGEST_POLL = 20
 
 USAGE = """usage: runs-fleet-agent
 
@@ -45,7 +47,7 @@ def on_ec2(settings: AgentSettings) -> Place:
     from agent.imds import Metadata, endpoint
     from runs_fleet.providers.ec2.own import OwnMachine
     from runs_fleet.providers.ec2.ssm import SsmConfigStore
-    from runs_fleet.queues.sqs import SqsOutbox
+    from runs_fleet.queues.sqs import SqsInbox, SqsOutbox
 
     metadata = Metadata(endpoint(os.environ))
     aws = Aws(metadata, os.environ)
@@ -53,6 +55,7 @@ def on_ec2(settings: AgentSettings) -> Place:
         metadata,
         store=lambda: SsmConfigStore(aws.ssm(), settings.ssm_prefix),
         terminator=lambda: OwnMachine(aws.ec2()),
+        calls=lambda url: SqsInbox(aws.polling(), url, wait=LONGEST_POLL),
     )
     return host, lambda url: SqsOutbox(aws.sqs(), url)
 

@@ -22,6 +22,10 @@ if TYPE_CHECKING:
 CLIENT = Config(
     connect_timeout=3, read_timeout=15, retries={"mode": "standard", "total_max_attempts": 2}
 )
+# For long polls, which whoever waits repeats anyway.
+POLLING = Config(
+    connect_timeout=3, read_timeout=30, retries={"mode": "standard", "total_max_attempts": 1}
+)
 
 
 class Aws:
@@ -39,6 +43,10 @@ class Aws:
     def sqs(self) -> SQSClient:
         with self._lock:
             return self._session.client("sqs", config=CLIENT)
+
+    def polling(self) -> SQSClient:
+        with self._lock:
+            return self._session.client("sqs", config=POLLING)
 
     def ec2(self) -> EC2Client:
         with self._lock:

@@ -2,6 +2,7 @@
 
 from typing import Protocol
 
+from runs_fleet.pools.standby import StandbyConfig
 from runs_fleet.ports import RunnerConfig
 
 
@@ -12,11 +13,15 @@ class Host(Protocol):
         """Name the machine as its provider does."""
         ...
 
-    def config(self) -> RunnerConfig | None:
-        """Read this machine's config, or None while there is none.
+    def config(self) -> RunnerConfig | StandbyConfig | None:
+        """Read what this machine is told, or None while that is nothing.
 
         Raises Refused when there is one that cannot be read.
         """
+        ...
+
+    def called(self, address: str) -> bool:
+        """Wait there to be called, some seconds at the most; tell whether it was."""
         ...
 
     def remove_config(self) -> None:

@@ -3,6 +3,7 @@
 import os
 from collections.abc import Callable, Mapping
 
+from runs_fleet.errors import Refused
 from runs_fleet.ports import RunnerConfig
 
 SECRETS_DIR = "/etc/runs-fleet/secrets"
@@ -35,6 +36,9 @@ class K8sHost:
 
     def config(self) -> RunnerConfig | None:
         return self._read()
+
+    def called(self, address: str) -> bool:
+        raise Refused(f"a pod does not stand by, neither at {address}")
 
     def remove_config(self) -> None:
         """Leave it: the mount cannot be written, and goes with the pod."""

@@ -1,4 +1,7 @@
-"""An agent's life: get the config, run the runner, tell what happens, end the machine."""
+"""An agent's life: get the config, run the runner, tell what happens, end the machine.
+
+The agent of a pool's member stands by before that, and again after a runner that had no job.
+"""
 
 import itertools
 import logging
@@ -14,8 +17,10 @@ from agent.host import Host
 from agent.patience import Grumble, backoff
 from agent.reporting import Reporter
 from agent.runner import Runner, environment
+from agent.standby import Given, Standby, tidied
 from agent.watch import Event, Kill, Limits, Notice, Say, Step, Stop, Terminated, Watch
 from runs_fleet.errors import FleetError, Refused
+from runs_fleet.pools.standby import StandbyConfig
 from runs_fleet.ports import Outbox, RunnerConfig
 
 NOT_REMOVED = "config not removed"
@@ -42,6 +47,14 @@ class Pace:
     end_timeout: float = 900.0
 
 
+@dataclass(frozen=True)
+class Served:
+    """How a runner ended, and whether it was `unused`: its machine can have another."""
+
+    ending: Ending
+    unused: bool = False
+
+
 class Agent:
     """One agent; `run` is its whole life, `terminate` may be called from a signal handler."""
 
@@ -60,28 +73,32 @@ class Agent:
         self._environ = environ
         self._pace = pace
         # Unlike Event and Queue, putting into this one is safe while its reader is interrupted.
-        self._events: queue.SimpleQueue[Event] = queue.SimpleQueue()
+        self._events: queue.SimpleQueue[Event | Given] = queue.SimpleQueue()
+        self._is_spared = False
 
     def run(self) -> Ending:
         """Live; tell how it ended."""
         try:
-            got = self._await_config()
-            ending = got if isinstance(got, Ending) else self._serve(got)
+            told = self._await_config()
+            while not isinstance(told, Ending):
+                told = (
+                    self._stand_by(told) if isinstance(told, StandbyConfig) else self._serve(told)
+                )
         finally:
-            ended = self._end_machine()
-        return ending if ended else Ending.STUCK
+            ended = self._is_spared or self._end_machine()
+        return told if ended else Ending.STUCK
 
     def terminate(self) -> None:
         """Ask the agent to come to its end."""
         self._events.put(Terminated())
 
-    def _await_config(self) -> RunnerConfig | Ending:
+    def _await_config(self) -> RunnerConfig | StandbyConfig | Ending:
         grumble = Grumble(log, "config cannot be read yet")
         give_up = time.monotonic() + self._pace.config_timeout
         for delay in backoff(self._pace.poll_least, self._pace.poll_most):
             try:
                 if config := self._host.config():
-                    log.info("config read", extra={"runner": config.runner})
+                    log.info("config read", extra={"kind": type(config).__name__})
                     return config
             except Refused as error:
                 log.error("config cannot be used", extra={"reason": str(error)})
@@ -98,45 +115,95 @@ class Agent:
                 return Ending.INTERRUPTED
         raise AssertionError("backoff never ends")
 
-    def _serve(self, config: RunnerConfig) -> Ending:
-        reporter = Reporter(
-            self._outbox,
+    def _stand_by(self, config: StandbyConfig) -> RunnerConfig | Ending:
+        reporter = self._reporter(config)
+        reporter.say(Say("standing_by"))
+        log.info("standing by", extra={"member": config.member})
+        over = threading.Event()
+        threading.Thread(target=self._look_out, args=(over,), name="notice", daemon=True).start()
+        waiting = Standby(
+            self._host,
             config,
-            machine_id=self._host.machine_id(),
-            retry_most=self._pace.report_retry,
+            tell=self._events.put,
+            retry_least=self._pace.poll_least,
+            retry_most=self._pace.end_retry,
         )
+        told = self._standby_over(time.monotonic() + config.idle_limit)
+        waiting.end()
+        over.set()
+        if isinstance(told, RunnerConfig):
+            reporter.drain(0)
+            return told
+        last, ending = told
+        log.info("stands by no more", extra={"kind": last.kind, "detail": last.detail})
+        # The pool that stops a machine knows it, and the machine has no time to tell.
+        if not self._is_spared:
+            reporter.say(last)
+        reporter.drain(0 if self._is_spared else self._pace.report_drain)
+        return ending
+
+    def _standby_over(self, idle_at: float) -> RunnerConfig | tuple[Say, Ending]:
+        """Wait until there is a runner's config, or a reason not to wait for it any more."""
+        while True:
+            match self._next_event(idle_at - time.monotonic()):
+                case Given(config):
+                    broken = Say("failed", outcome="broken", detail="the config cannot be used")
+                    return config or (broken, Ending.NO_CONFIG)
+                case Notice(detail):
+                    return Say("interrupted", detail=detail), Ending.INTERRUPTED
+                case Terminated():
+                    # A machine that is being stopped is to be there when it is started again.
+                    self._is_spared = True
+                    return Say("interrupted"), Ending.INTERRUPTED
+                case None if time.monotonic() >= idle_at:
+                    return Say("finished", outcome="idle"), Ending.DONE
+
+    def _serve(self, config: RunnerConfig) -> Ending | StandbyConfig:
+        reporter = self._reporter(config)
         removed = self._remove_config(tries=3)
         reporter.say(Say("ready", detail="" if removed else NOT_REMOVED))
-        ending = Ending.BROKEN
+        over = threading.Event()
+        served = Served(Ending.BROKEN)
         try:
             runner = Runner(
                 self._runner_dir,
                 environment(self._environ, config.jit_config),
-                tell=self._events.put,
+                tell=lambda event: None if over.is_set() else self._events.put(event),
                 drain=self._pace.output_drain,
             )
         except OSError as error:
             log.error("runner cannot be started", extra={"reason": str(error)})
             reporter.say(Say("failed", outcome="broken", detail=str(error)))
         else:
-            ending = self._attend(runner, reporter, self._limits(config))
+            served = self._attend(runner, reporter, self._limits(config), over)
         if not removed:
             self._remove_config(tries=1)
         if not reporter.drain(self._pace.report_drain):
             log.error("reports lost", extra={"runner": config.runner})
-        return ending
+        again = config.standby if served.unused and removed else None
+        return again if again and tidied(self._runner_dir) else served.ending
 
-    def _attend(self, runner: Runner, reporter: Reporter, limits: Limits) -> Ending:
-        over = threading.Event()
+    def _attend(
+        self, runner: Runner, reporter: Reporter, limits: Limits, over: threading.Event
+    ) -> Served:
         threading.Thread(target=self._look_out, args=(over,), name="notice", daemon=True).start()
         watch = Watch(limits, time.monotonic())
         while not watch.ended:
             event = self._next_event(watch.deadline() - time.monotonic())
             now = time.monotonic()
-            for step in [*(watch.happened(event, now) if event else ()), *watch.time_passed(now)]:
+            known = event if event and not isinstance(event, Given) else None
+            for step in [*(watch.happened(known, now) if known else ()), *watch.time_passed(now)]:
                 _take(step, runner, reporter)
         over.set()
-        return watch.ending
+        return Served(watch.ending, unused=watch.unused)
+
+    def _reporter(self, config: RunnerConfig | StandbyConfig) -> Reporter:
+        return Reporter(
+            self._outbox,
+            config,
+            machine_id=self._host.machine_id(),
+            retry_most=self._pace.report_retry,
+        )
 
     def _look_out(self, over: threading.Event) -> None:
         grumble = Grumble(log, "cannot look for a notice")
@@ -186,7 +253,7 @@ class Agent:
         log.error("machine not ended", extra={"seconds": self._pace.end_timeout})
         return False
 
-    def _next_event(self, within: float) -> Event | None:
+    def _next_event(self, within: float) -> Event | Given | None:
         try:
             return self._events.get(timeout=max(within, 0))
         except queue.Empty:

@@ -3,6 +3,7 @@
 import contextlib
 import logging
 import queue
+import secrets
 import threading
 import time
 from collections.abc import Callable
@@ -14,6 +15,7 @@ from agent.watch import Say
 from runs_fleet import reports
 from runs_fleet.errors import FleetError
 from runs_fleet.models import RunnerReport
+from runs_fleet.pools.standby import StandbyConfig
 from runs_fleet.ports import Outbox, RunnerConfig
 
 WAITING_LIMIT = 64
@@ -23,7 +25,7 @@ log = logging.getLogger(__name__)
 
 
 class Reporter:
-    """Sends one runner's reports in their order, from a thread of its own.
+    """Sends the reports of a runner or a pool's member in their order, from a thread of its own.
 
     A report is tried until the queue takes it. `say` never waits and never raises; `drain`
     waits, with a limit.
@@ -32,13 +34,14 @@ class Reporter:
     def __init__(
         self,
         outbox: Callable[[str], Outbox],
-        config: RunnerConfig,
+        config: RunnerConfig | StandbyConfig,
         *,
         machine_id: str,
         retry_most: float = 5.0,
     ) -> None:
         self._make_outbox = outbox
         self._config = config
+        self._name, self._series = _named(config)
         self._machine_id = machine_id
         self._retry_most = retry_most
         self._said = 0
@@ -51,7 +54,7 @@ class Reporter:
         """Hand a report over; a repeat of its sending bears the same key."""
         self._said += 1
         try:
-            self._waiting.put_nowait((self._sealed(said), f"{self._config.runner}-{self._said}"))
+            self._waiting.put_nowait((self._sealed(said), f"{self._series}-{self._said}"))
         except queue.Full:
             log.error("report dropped, too many wait", extra={"kind": said.kind})
 
@@ -71,7 +74,7 @@ class Reporter:
 
     def _sealed(self, said: Say) -> str:
         report = RunnerReport(
-            runner=self._config.runner,
+            runner=self._name,
             kind=said.kind,
             at=datetime.now(UTC),
             machine_id=self._machine_id,
@@ -99,3 +102,13 @@ class Reporter:
                 return
             if self._over.wait(delay):
                 return
+
+
+def _named(config: RunnerConfig | StandbyConfig) -> tuple[str, str]:
+    """Name who reports, and a series of reports that is like no other of the same name.
+
+    A member stands by at every boot, and a queue takes what bears a known key for a repeat.
+    """
+    if isinstance(config, RunnerConfig):
+        return config.runner, config.runner
+    return config.member, f"{config.member}-{secrets.token_hex(4)}"

@@ -14,6 +14,8 @@ from runs_fleet.models import ReportKind
 # 7 only with ACTIONS_RUNNER_RETURN_VERSION_DEPRECATED_EXIT_CODE=1; the others are run.sh's own
 # way to end on a signal, when RUNNER_MANUALLY_TRAP_SIG=1.
 ENDINGS = {7: "outdated", 128 + signal.SIGINT: "interrupted", 128 + signal.SIGTERM: "interrupted"}
+# Ends of a runner after which its machine is as it was before.
+UNUSED = frozenset({"idle", "no_job", "registration_lost"})
 
 
 @dataclass(frozen=True)
@@ -72,10 +74,13 @@ class Limits:
 
 
 class Watch:
-    """One runner from its start to its end, as a list of steps for each thing that happens."""
+    """One runner from its start to its end, as a list of steps for each thing that happens.
+
+    A runner that came to a quiet end without a job was `unused`.
+    """
 
     def __init__(self, limits: Limits, now: float) -> None:
-        self.ended = False
+        self.ended = self.unused = False
         self.ending = Ending.DONE
         self._limits = limits
         self._job = ""
@@ -146,7 +151,9 @@ class Watch:
     def _kill(self, now: float) -> list[Step]:
         if self._killed:
             # Not even SIGKILL ended it in time: the machine's end will.
-            return self._end(-signal.SIGKILL)
+            steps = self._end(-signal.SIGKILL)
+            self.unused = False
+            return steps
         self._killed = True
         self._kill_at = now + self._limits.stop_grace
         return [Kill()]
@@ -155,6 +162,7 @@ class Watch:
         self.ended = True
         kind, outcome, detail = self._verdict(code)
         self.ending = ending(kind, outcome, detail)
+        self.unused = kind == "finished" and outcome in UNUSED and not self._job
         return [Say(kind, job=self._job, outcome=outcome, detail=detail)]
 
     def _verdict(self, code: int) -> tuple[ReportKind, str, str]:

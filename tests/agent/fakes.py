@@ -1,12 +1,15 @@
 """A host, a queue and a metadata service in memory, with levers."""
 
+import contextlib
 import http.server
+import queue
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 from runs_fleet.errors import Unavailable
 from runs_fleet.models import RunnerReport
+from runs_fleet.pools.standby import StandbyConfig
 from runs_fleet.ports import RunnerConfig
 from runs_fleet.reports import key, opened
 
@@ -14,6 +17,18 @@ SECRET = "fleet-secret"
 RUNNER = "runs-fleet-7-1"
 JIT = "eyJqaXQiOiAic2VjcmV0In0="
 PATIENCE = 90.0
+MEMBER = "runs-fleet-pool-default-sabc123-4"
+WAKE = "queue://wake"
+
+
+def standby_config(*, idle_limit: float = 60.0) -> StandbyConfig:
+    return StandbyConfig(
+        member=MEMBER,
+        report_key=key(SECRET, MEMBER),
+        reports="queue://reports",
+        wake=WAKE,
+        idle_limit=idle_limit,
+    )
 
 
 def runner_config(*, idle_limit: float = 60.0, max_runtime: float = 60.0) -> RunnerConfig:
@@ -31,11 +46,15 @@ class MemoryHost:
     """A machine; every list of errors is raised one by one before the real answer."""
 
     def __init__(self) -> None:
-        self.given: RunnerConfig | None = None
+        self.given: RunnerConfig | StandbyConfig | None = None
         self.notice_detail: str | None = None
         self.config_errors: list[Exception] = []
         self.remove_errors: list[Exception] = []
         self.end_errors: list[Exception] = []
+        self.call_errors: list[Exception] = []
+        self.polls = 0
+        self.looks = 0
+        self._calls: queue.SimpleQueue[bool] = queue.SimpleQueue()
         self._looks = threading.Semaphore(0)
         self.removed = 0
         self.ended = 0
@@ -43,7 +62,20 @@ class MemoryHost:
     def machine_id(self) -> str:
         return "i-0123"
 
-    def config(self) -> RunnerConfig | None:
+    def call(self, *, heard: bool = True) -> None:
+        """Call the machine, or have one of its polls come to nothing."""
+        self._calls.put(heard)
+
+    def called(self, address: str) -> bool:
+        assert address == WAKE
+        self.polls += 1
+        _raise_next(self.call_errors)
+        with contextlib.suppress(queue.Empty):
+            return self._calls.get(timeout=PATIENCE)
+        return False
+
+    def config(self) -> RunnerConfig | StandbyConfig | None:
+        self.looks += 1
         self._looks.release()
         _raise_next(self.config_errors)
         return self.given
@@ -100,6 +132,10 @@ class MemoryOutbox:
         with self._changed:
             assert self._changed.wait_for(lambda: self._of(kind), PATIENCE), self.story()
             return self._of(kind)[0]
+
+    def wait_for_story(self, story: list[str]) -> None:
+        with self._changed:
+            assert self._changed.wait_for(lambda: self.story() == story, PATIENCE), self.story()
 
     def wait_for_refusals(self, number: int) -> None:
         with self._changed:
