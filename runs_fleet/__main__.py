@@ -15,6 +15,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from cli.pools import app as pools_app
 from runs_fleet import labels
 from runs_fleet.labels import OPTIONS, Refusal, Request
 from runs_fleet.models import Market, Mode, RunnerSpec, Span
@@ -36,6 +37,7 @@ history_app = typer.Typer(no_args_is_help=True, help="What a job's workflow went
 app.add_typer(history_app, name="history")
 market_app = typer.Typer()
 app.add_typer(market_app, name="market")
+app.add_typer(pools_app, name="pools")
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")]
 WorldMode = Annotated[Mode, typer.Option("--mode", help="Where runners are: ec2 or k8s.")]
