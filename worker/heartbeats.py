@@ -26,8 +26,8 @@ class Heartbeats(Interceptor):
 
 class _Beating(ActivityInboundInterceptor):
     def init(self, outbound: ActivityOutboundInterceptor) -> None:
-        self._outbound = outbound
-        super().init(outbound)
+        self._outbound = _Remembering(outbound)
+        super().init(self._outbound)
 
     async def execute_activity(self, input: ExecuteActivityInput) -> Any:
         if activity.info().heartbeat_timeout is None:
@@ -42,4 +42,17 @@ class _Beating(ActivityInboundInterceptor):
         while True:
             await asyncio.sleep(BEAT.total_seconds())
             # Not activity.heartbeat(): in a thread's activity that waits for the loop it runs in.
-            self._outbound.heartbeat()
+            self._outbound.again()
+
+
+class _Remembering(ActivityOutboundInterceptor):
+    """Repeats what the activity has last said: the server keeps no more than the last details."""
+
+    _details: tuple[Any, ...] = ()
+
+    def heartbeat(self, *details: Any) -> None:
+        self._details = details
+        super().heartbeat(*details)
+
+    def again(self) -> None:
+        super().heartbeat(*self._details)
