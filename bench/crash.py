@@ -11,7 +11,6 @@ from bench.progress import Say
 from bench.sizes import Sizes
 from runs_fleet import names
 from simulator.accounts import settle
-from simulator.aws.client import RUNNER_TAG
 from simulator.github.books import DeliveryRecord
 from simulator.world import Plan, World
 
@@ -53,7 +52,7 @@ def killed_worker(sizes: Sizes, say: Say) -> list[Result]:
 
 def _result(world: World, jobs: list[int], crash: Crash) -> Result:
     accounts = settle(world, jobs, refused=set())
-    each = Counter(machine.tags[RUNNER_TAG] for machine in world.aws.machines())
+    each = Counter(machine.runner for machine in world.aws.machines())
     books = world.github.books()
     accepted = [moment for one in books.deliveries if (moment := _accepted(one))]
     made, runners = _machines(world), _runners(world)
@@ -88,9 +87,7 @@ def _result(world: World, jobs: list[int], crash: Crash) -> Result:
 
 def _machines(world: World) -> Mapping[int, float]:
     """When the first machine of each job was made."""
-    return _first(
-        (machine.tags[RUNNER_TAG], machine.times[0][1]) for machine in world.aws.machines()
-    )
+    return _first((machine.runner, machine.times[0][1]) for machine in world.aws.machines())
 
 
 def _runners(world: World) -> Mapping[int, float]:

@@ -76,8 +76,7 @@ def first_orders(world: World) -> dict[int, float]:
     """Tell when the first CreateFleet of each job arrived, in Unix time."""
     found: dict[int, float] = {}
     for call in world.aws.books().fleets:
-        owner = names.owner(call.token.rpartition("-")[0])
-        if owner is not None:
+        for owner in filter(None, map(names.owner, call.runners)):
             found.setdefault(owner[0], call.arrived)
     return found
 

@@ -19,12 +19,12 @@ from simulator.aws.models import (
     Setup,
     Throttle,
 )
+from simulator.aws.owners import named
 from simulator.clouds import CloudBooks
 from simulator.ports import Server
 
 PATIENCE = 30.0
 GONE = ("shutting-down", "terminated")
-RUNNER_TAG = "runs-fleet:runner"
 
 
 class AwsWorld:
@@ -116,13 +116,13 @@ class AwsWorld:
         machines = self.machines()
         alive = sum(1 for each in machines if each.state not in GONE)
         held = sum(1 for each in self.books().parameters.values() if each.there)
-        made = Counter(each.tags.get(RUNNER_TAG, each.machine_id) for each in machines)
+        made = Counter(each.runner or each.machine_id for each in machines)
         return CloudBooks(made, {"machines": alive, "parameters": held})
 
     def take_back(self, runner: str) -> str:
         """Give a runner's machine the spot notice."""
         for machine in self.machines():
-            if machine.tags.get(RUNNER_TAG) == runner:
+            if machine.runner == runner:
                 self.interrupt(machine.machine_id)
                 return machine.machine_id
         return ""
@@ -145,7 +145,8 @@ class AwsWorld:
 
     def machines(self) -> list[MachineRecord]:
         """Read every machine ever made, oldest first."""
-        return [MachineRecord.model_validate(row) for row in self._read("machines")["machines"]]
+        rows = self._read("machines")["machines"]
+        return named(MachineRecord.model_validate(row) for row in rows)
 
     def machine(self, machine_id: str) -> MachineRecord:
         """Read one machine's record."""

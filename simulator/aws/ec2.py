@@ -31,8 +31,10 @@ class Ec2:
         self._account = account
         self._market = Market(account, lives.pools)
         self._tokens: OrderedDict[str, tuple[str, Result]] = OrderedDict()
+        self._fleets: dict[str, Result] = {}
         self.actions: dict[str, Callable[[Params], Result]] = {
             "CreateFleet": self.create_fleet,
+            "DescribeFleets": self.describe_fleets,
             "RunInstances": _refuse,
             "DescribeInstances": self.describe_instances,
             "DescribeInstanceStatus": self.describe_instance_status,
@@ -71,6 +73,17 @@ class Ec2:
             if len(self._tokens) > MOST_TOKENS:
                 self._tokens.popitem(last=False)
         return result
+
+    def describe_fleets(self, params: Params) -> Result:
+        """Show fleets by id, as those of type instant are shown in no list.
+
+        https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DescribeFleets.html
+        """
+        wanted = params.get("FleetId", ())
+        if unknown := [name for name in wanted if name not in self._fleets]:
+            message = f"The fleet ID '{unknown[0]}' does not exist"
+            raise AwsError("InvalidFleetId.NotFound", message)
+        return {"Fleets": [self._fleets[name] for name in wanted]}
 
     def is_replay(self, token: str) -> bool:
         """Tell whether this token was answered before."""
@@ -124,11 +137,12 @@ class Ec2:
         return {"StoppingInstances": self._changed(found, self._lives.stop)}
 
     def start_instances(self, params: Params) -> Result:
-        """Start stopped instances, all or none."""
+        """Start stopped instances, all or none; those that run are shown as they are."""
         found = self._lives.find(params["InstanceId"])
         _must_be(found, STARTABLE, "started")
-        cold = [i for i in found if i.state == "stopped"]
-        return {"StartingInstances": self._changed(cold, self._lives.start)}
+        before = [i.state_view() for i in found]
+        self._lives.start(found)
+        return {"StartingInstances": list(map(_change, found, before))}
 
     def create_tags(self, params: Params) -> Result:
         """Put tags on instances."""
@@ -161,6 +175,7 @@ class Ec2:
                 made, failed = self._buy_from(request, market, number=number, fleet=fleet)
                 bought += made
                 errors += failed
+        self._fleets[fleet] = {"FleetId": fleet, "Type": "instant", "Instances": bought}
         return {"FleetId": fleet, "Errors": errors, "Instances": bought}
 
     def _buy_from(
@@ -198,18 +213,18 @@ class Ec2:
         return page(found, most=most or PAGE, token=params.get("NextToken"))
 
     def _changed(self, found: list[Instance], change: Callable[[Instance], None]) -> list[Result]:
-        changes: list[Result] = []
+        before = [instance.state_view() for instance in found]
         for instance in found:
-            before = instance.state_view()
             change(instance)
-            changes.append(
-                {
-                    "InstanceId": instance.instance_id,
-                    "CurrentState": instance.state_view(),
-                    "PreviousState": before,
-                }
-            )
-        return changes
+        return list(map(_change, found, before))
+
+
+def _change(instance: Instance, before: Result) -> Result:
+    return {
+        "InstanceId": instance.instance_id,
+        "CurrentState": instance.state_view(),
+        "PreviousState": before,
+    }
 
 
 def _refuse(_: Params) -> Result:

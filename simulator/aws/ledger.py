@@ -4,7 +4,9 @@ import time
 from collections import Counter, defaultdict
 from threading import Lock
 
+from simulator.aws.fleets import instance_tags
 from simulator.aws.models import Books, FleetCall, Parameter, QueueDepth
+from simulator.aws.owners import runners
 from simulator.aws.wire import Call
 
 
@@ -24,7 +26,8 @@ class Ledger:
             if call.action != "CreateFleet":
                 return None
             token = str(call.params.get("ClientToken", ""))
-            entry = FleetCall(token=token, app=call.app, arrived=now)
+            made_for = runners(instance_tags(call.params))
+            entry = FleetCall(token=token, runners=made_for, app=call.app, arrived=now)
             self._fleets.append(entry)
             return entry
 

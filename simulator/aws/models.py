@@ -5,6 +5,16 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+# What EC2 counts against the small buckets.
+MUTATING = (
+    "CreateFleet",
+    "CreateTags",
+    "DeleteTags",
+    "RunInstances",
+    "StartInstances",
+    "StopInstances",
+    "TerminateInstances",
+)
 State = Literal["pending", "running", "stopping", "stopped", "shutting-down", "terminated"]
 MarketName = Literal["spot", "on-demand"]
 
@@ -16,10 +26,14 @@ class Strict(BaseModel):
 
 
 class Levers(Strict):
-    """The manners that can be changed while the world runs. Times are seconds."""
+    """The manners that can be changed while the world runs. Times are seconds.
+
+    `start_seconds` is how long a stopped machine takes to boot, if not as long as a new one.
+    """
 
     boot_seconds: float = 0.3
     boot_spread: float = 0.1
+    start_seconds: float | None = None
     shutdown_seconds: float = 0.2
     stop_seconds: float = 0.2
     shutdown_grace: float = 0.0
@@ -106,6 +120,7 @@ class FleetCall(BaseModel):
     """One CreateFleet call; times are Unix time, `answered` is before any delay or loss."""
 
     token: str
+    runners: tuple[str, ...] = ()
     app: str
     arrived: float
     answered: float | None = None
@@ -115,9 +130,13 @@ class FleetCall(BaseModel):
 
 
 class MachineRecord(BaseModel):
-    """One machine that was ever made; `times` are Unix times of each state entered."""
+    """One machine that was ever made; `times` are Unix times of each state entered.
+
+    `runner` is whose it is, by its tags and those of the machines that were made with it.
+    """
 
     machine_id: str
+    runner: str = ""
     token: str
     machine_type: str
     market: MarketName
@@ -167,6 +186,10 @@ class Books(BaseModel):
             for caller, number in self.calls.get(action, {}).items()
             if app in (None, caller)
         )
+
+    def mutations(self, *, app: str | None = None) -> int:
+        """Count the calls that change something of EC2."""
+        return self.count(*MUTATING, app=app)
 
 
 class Setup(BaseModel):

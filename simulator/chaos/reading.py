@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterator
 
-from simulator.aws.client import GONE, RUNNER_TAG, AwsWorld
+from simulator.aws.client import GONE, AwsWorld
 from simulator.aws.models import FleetCall, MachineRecord
 from simulator.chaos.machines import CloudBooks, Left, Machine, Order
 from simulator.kube.proxy import Call
@@ -28,7 +28,7 @@ def of_aws(aws: AwsWorld) -> CloudBooks:
     found = aws.books()
     return CloudBooks(
         machines=tuple(map(instance, aws.machines())),
-        orders=tuple(map(_fleet, found.fleets)),
+        orders=tuple(order for call in found.fleets for order in _fleet(call)),
         left=tuple(
             Left(kind="parameter", name=name)
             for name, held in found.parameters.items()
@@ -53,7 +53,7 @@ def instance(record: MachineRecord) -> Machine:
     ends = [at for state, at in record.times if state in GONE]
     return Machine(
         machine_id=record.machine_id,
-        runner=record.tags.get(RUNNER_TAG, ""),
+        runner=record.runner,
         state=record.state,
         began=record.times[0][1],
         ended=ends[0] if ends else None,
@@ -80,10 +80,10 @@ def pod(record: PodRecord) -> Machine:
     )
 
 
-def _fleet(call: FleetCall) -> Order:
+def _fleet(call: FleetCall) -> Iterator[Order]:
     made = call.error or ", ".join(call.instances) or "no capacity"
-    runner = call.token.rpartition("-")[0]
-    return Order(at=call.arrived, runner=runner, words=f"{call.token}: {made}")
+    for runner in call.runners:
+        yield Order(at=call.arrived, runner=runner, words=f"{call.token}: {made}")
 
 
 def _calls(calls: list[Call]) -> Iterator[Order]:

@@ -89,7 +89,7 @@ async def test_thirty_webhooks_while_temporal_is_away_all_run(fleet: Fleet) -> N
 def refused(fleet: Fleet, job_id: int) -> bool:
     """Tell whether an order for a job was answered, and without a machine."""
     calls = [call for call in fleet.aws.books().fleets if call.answered and not call.instances]
-    return any(call.token.startswith(f"runs-fleet-{job_id}-") for call in calls)
+    return any(f"runs-fleet-{job_id}-" in runner for call in calls for runner in call.runners)
 
 
 def taken(fleet: Fleet, jobs: list[int]) -> int:

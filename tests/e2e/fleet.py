@@ -11,7 +11,6 @@ from temporalio.contrib.pydantic import pydantic_data_converter
 from runs_fleet import names
 from runs_fleet.outcomes import JobOutcome
 from simulator.accounts import orphans
-from simulator.aws.client import RUNNER_TAG
 from simulator.aws.models import MachineRecord
 from simulator.github.books import DeliveryRecord, JobRecord, RunnerRecord
 from simulator.github.plans import JobPlan, RunPlan
@@ -68,7 +67,7 @@ class Fleet:
 
     def machines(self, job_id: int) -> list[MachineRecord]:
         """List the machines that were ever made for a job, oldest first."""
-        return [m for m in self.aws.machines() if _owner(m.tags.get(RUNNER_TAG)) == job_id]
+        return [m for m in self.aws.machines() if _owner(m.runner) == job_id]
 
     def registrations(self, job_id: int) -> list[RunnerRecord]:
         """List the runners that were ever registered for a job."""

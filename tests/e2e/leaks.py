@@ -5,7 +5,6 @@ import re
 from collections.abc import Iterable, Mapping
 
 from runs_fleet import reports
-from simulator.aws.client import RUNNER_TAG
 from tests.e2e.fleet import Fleet
 
 DATA = re.compile(r'"data":\s*"([^"]*)"')
@@ -35,7 +34,7 @@ async def places_of(fleet: Fleet) -> dict[str, str]:
     for log in fleet.world.home.rglob("*.log"):
         places[str(log)] = log.read_text(errors="replace")
     for machine in fleet.aws.machines():
-        places[f"tags of {machine.tags.get(RUNNER_TAG)}"] = str(machine.tags)
+        places[f"tags of {machine.runner}"] = str(machine.tags)
     return places | {"parameter names": str(list(fleet.aws.books().parameters))}
 
 

@@ -5,7 +5,6 @@ from collections import Counter
 import pytest
 
 from simulator.accounts import settle
-from simulator.aws.client import RUNNER_TAG
 from simulator.github.plans import JobPlan, RunPlan
 from tests.e2e.fleet import LABEL, Fleet
 
@@ -32,7 +31,7 @@ async def test_a_worker_killed_in_a_burst_loses_and_doubles_nothing(fleet: Fleet
     accounts = settle(fleet.world, jobs, refused=set())
     assert (accounts.completed, accounts.lost, accounts.duplicates) == (JOBS, 0, 0)
     machines = [one for job_id in jobs for one in fleet.machines(job_id)]
-    runners = [machine.tags[RUNNER_TAG] for machine in machines]
+    runners = [machine.runner for machine in machines]
     attempts = {attempt.runner for outcome in outcomes for attempt in outcome.attempts}
     assert len(set(runners)) == len(runners)
     assert set(runners) <= attempts
@@ -40,7 +39,7 @@ async def test_a_worker_killed_in_a_burst_loses_and_doubles_nothing(fleet: Fleet
 
 def begun(fleet: Fleet, jobs: tuple[int, ...]) -> int:
     """Count the jobs that have a machine."""
-    runners = {machine.tags.get(RUNNER_TAG) for machine in fleet.aws.machines()}
+    runners = {machine.runner for machine in fleet.aws.machines()}
     return len(runners & {f"runs-fleet-{job_id}-1" for job_id in jobs})
 
 

@@ -144,5 +144,4 @@ def told(fleet: Fleet, job_id: int, action: str) -> bool:
 def asked_for(fleet: Fleet, job_id: int) -> list[str]:
     """List the tokens of the CreateFleet calls for a job, repeats of one call apart."""
     calls = fleet.aws.books().fleets
-    mine = [call.token for call in calls if call.token.startswith(f"runs-fleet-{job_id}-")]
-    return mine
+    return [call.token for call in calls if f"runs-fleet-{job_id}-1" in call.runners]
