@@ -12,7 +12,7 @@ from types_boto3_ec2.client import EC2Client
 from runs_fleet.aws.clients import clients
 from runs_fleet.placement import InstanceType
 from runs_fleet.providers.ec2.capacity import CapacityMemory
-from runs_fleet.providers.ec2.provider import Ec2Provider
+from runs_fleet.providers.ec2.provider import Ec2Provider, Manner
 from runs_fleet.providers.ec2.site import Site
 from tests.ec2.servers import session
 
@@ -62,7 +62,11 @@ class ScriptedEc2:
         site = Site(templates={"arm64": "lt-1"}, subnets=tuple(ZONES))
         self.memory = CapacityMemory(holder="me", now=self.clock.moment)
         self.provider = Ec2Provider(
-            self.client, site, catalog=FixedCatalog(), memory=self.memory, clock=self.clock
+            self.client,
+            site,
+            catalog=FixedCatalog(),
+            memory=self.memory,
+            manner=Manner(clock=self.clock),
         )
 
     def close(self) -> None:

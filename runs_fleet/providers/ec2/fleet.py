@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -139,17 +139,21 @@ def tags(order: MachineOrder, fleet: str) -> list[dict[str, str]]:
 
 def machine(answer: CreateFleetResultTypeDef, zones: Mapping[str, str]) -> Machine | None:
     """Read the machine that a fleet started, or None when it started none."""
+    return next(machines(answer, zones), None)
+
+
+def machines(answer: CreateFleetResultTypeDef, zones: Mapping[str, str]) -> Iterator[Machine]:
+    """Read all machines that a fleet started."""
     for found in answer.get("Instances", []):
+        overrides = found.get("LaunchTemplateAndOverrides", {}).get("Overrides", {})
+        subnet = found.get("SubnetId") or overrides.get("SubnetId", "")
         for machine_id in found.get("InstanceIds", []):
-            overrides = found.get("LaunchTemplateAndOverrides", {}).get("Overrides", {})
-            subnet = found.get("SubnetId") or overrides.get("SubnetId", "")
-            return Machine(
+            yield Machine(
                 machine_id=machine_id,
                 machine_type=found.get("InstanceType") or overrides.get("InstanceType", ""),
                 market=Market(found.get("Lifecycle", Market.ON_DEMAND)),
                 zone=found.get("AvailabilityZone") or zones.get(subnet, ""),
             )
-    return None
 
 
 def sold_out(answer: CreateFleetResultTypeDef, zones: Mapping[str, str]) -> list[Offer]:

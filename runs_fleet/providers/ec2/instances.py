@@ -24,8 +24,10 @@ STATES: dict[str, State] = {
 ALIVE: frozenset[State] = frozenset({"pending", "running"})
 
 
-def status(raw: InstanceTypeDef) -> MachineStatus:
+def status(raw: InstanceTypeDef, runner: str | None = None) -> MachineStatus:
     """Read an instance's state, owner and, once it ended, why and by whom.
+
+    The owner is whoever it is named after, unless somebody knows better.
 
     https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_StateReason.html
     """
@@ -33,7 +35,7 @@ def status(raw: InstanceTypeDef) -> MachineStatus:
     return MachineStatus(
         machine_id=raw["InstanceId"],
         state=_state(raw),
-        runner=tags(raw).get(RUNNER_TAG, ""),
+        runner=tags(raw).get(RUNNER_TAG, "") if runner is None else runner,
         cause=cause,
         taken=_state(raw) not in ALIVE and cause.startswith("Server."),
     )

@@ -11,8 +11,9 @@ from botocore.exceptions import BotoCoreError, ClientError
 from runs_fleet import names
 from runs_fleet.aws.errors import code_of, translate, translated
 from runs_fleet.census import HeldConfig, OwnedMachine
-from runs_fleet.providers.ec2 import instances
-from runs_fleet.providers.ec2.fleet import MANAGED_TAG, REPO_TAG, RUNNER_TAG
+from runs_fleet.providers.ec2 import batches, instances
+from runs_fleet.providers.ec2.fleet import MANAGED_TAG
+from runs_fleet.providers.ec2.lookup import Lookup
 from runs_fleet.providers.ec2.provider import NOT_FOUND
 
 if TYPE_CHECKING:
@@ -36,10 +37,13 @@ class Ec2Inventory:
         self._ec2, self._ssm = ec2, ssm
         self._prefix = prefix.rstrip("/")
         self._fleet = fleet
+        self._lookup = Lookup(ec2, fleet)
 
     def machines(self) -> list[OwnedMachine]:
         """List this fleet's machines that have not ended."""
-        return [_owned(each) for each in self._alive() if instances.fleet_of(each) == self._fleet]
+        found = [each for each in self._alive() if instances.fleet_of(each) == self._fleet]
+        owners = self._lookup.owners(found)
+        return [_owned(each, owners[each["InstanceId"]]) for each in found]
 
     def configs(self) -> list[HeldConfig]:
         """List the configs that wait for their machines, without reading them.
@@ -90,11 +94,10 @@ class Ec2Inventory:
         return name.removeprefix(f"{self._prefix}/")
 
 
-def _owned(raw: InstanceTypeDef) -> OwnedMachine:
-    tags = instances.tags(raw)
+def _owned(raw: InstanceTypeDef, runner: str) -> OwnedMachine:
     return OwnedMachine(
         machine_id=raw["InstanceId"],
-        runner=tags.get(RUNNER_TAG, ""),
-        repo=tags.get(REPO_TAG, ""),
+        runner=runner,
+        repo=batches.repo(instances.tags(raw), runner),
         launched_at=raw["LaunchTime"],
     )

@@ -1,37 +1,49 @@
-"""EC2 as a place to run jobs: one CreateFleet, TerminateInstances or DescribeInstances each."""
+"""EC2 as a place to run jobs: CreateFleet, TerminateInstances and DescribeInstances."""
 
 from __future__ import annotations
 
+import re
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Protocol
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from runs_fleet.aws.errors import MISMATCH, code_of, translate, translated
-from runs_fleet.errors import NoCapacity, Refused
-from runs_fleet.market import Kind
-from runs_fleet.models import Arch, Machine, MachineOrder, MachineStatus
-from runs_fleet.placement import InstanceType, Terms, choose
-from runs_fleet.providers.ec2 import fleet, instances
+from runs_fleet.aws.errors import code_of, translate
+from runs_fleet.errors import FleetError, RateLimited
+from runs_fleet.fairness import Weight, alike
+from runs_fleet.models import Machine, MachineOrder, MachineStatus
+from runs_fleet.providers.ec2 import instances
+from runs_fleet.providers.ec2.batching import Answer, Gathering, Pace
+from runs_fleet.providers.ec2.budgets import AwsBudgets
 from runs_fleet.providers.ec2.capacity import CapacityMemory
 from runs_fleet.providers.ec2.catalog import InstanceCatalog
-from runs_fleet.providers.ec2.site import Grounds, LaunchTemplate, Site
-from runs_fleet.providers.ec2.tokens import Tokens
+from runs_fleet.providers.ec2.diary import Diary, NoDiary
+from runs_fleet.providers.ec2.launches import Launches, Terms
+from runs_fleet.providers.ec2.lookup import Lookup
+from runs_fleet.providers.ec2.requests import Catalog, Requests
+from runs_fleet.providers.ec2.site import Grounds, Site
 
 if TYPE_CHECKING:
     from types_boto3_ec2.client import EC2Client
-    from types_boto3_ec2.type_defs import CreateFleetResultTypeDef, FilterTypeDef, InstanceTypeDef
 
+__all__ = ["NOT_FOUND", "Catalog", "Ec2Provider", "Manner"]
 NOT_FOUND = "InvalidInstanceID.NotFound"
-# https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DescribeInstances.html
-MOST_FILTER_VALUES = 200
+MACHINE_ID = re.compile(r"i-[0-9a-f]+")
+# https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_TerminateInstances.html
+MOST_AT_ONCE = 100
 
 
-class Catalog(Protocol):
-    """Knows the region's instance types."""
+@dataclass(frozen=True)
+class Manner:
+    """How orders are carried out: out of what, how soon, for whom first, remembered where."""
 
-    def types(self) -> tuple[InstanceType, ...]: ...
+    budgets: AwsBudgets = field(default_factory=AwsBudgets)
+    pace: Pace = field(default_factory=Pace)
+    weight: Weight = alike
+    diary: Diary = field(default_factory=NoDiary)
+    clock: Callable[[], float] = time.monotonic
 
 
 class Ec2Provider:
@@ -44,14 +56,34 @@ class Ec2Provider:
         *,
         catalog: Catalog | None = None,
         memory: CapacityMemory | None = None,
-        clock: Callable[[], float] = time.monotonic,
+        manner: Manner | None = None,
     ) -> None:
+        manner, memory = manner or Manner(), memory or CapacityMemory()
         self._ec2 = ec2
-        self._site = site
-        self._grounds = Grounds(ec2, site, clock=clock)
-        self._catalog = catalog or InstanceCatalog(ec2, clock=clock)
-        self._memory = memory or CapacityMemory()
-        self._tokens = Tokens()
+        self._grounds = Grounds(ec2, site, clock=manner.clock)
+        self._catalog = catalog or InstanceCatalog(ec2, clock=manner.clock)
+        self.lookup = Lookup(ec2, site.fleet)
+        requests = Requests(site, self._grounds, catalog=self._catalog, memory=memory)
+        self._launches = Launches(
+            ec2,
+            self.lookup,
+            Terms(
+                write=requests.write,
+                zones=self._grounds.zones,
+                memory=memory,
+                budget=manner.budgets.launches,
+                diary=manner.diary,
+                pace=manner.pace,
+                weight=manner.weight,
+            ),
+        )
+        self._ending_budget = manner.budgets.terminations
+        self._ending = Gathering[str, bool](
+            self._end,
+            room=lambda machine_ids: min(len(machine_ids), MOST_AT_ONCE),
+            budget=manner.budgets.terminations,
+            pace=manner.pace,
+        )
 
     def warm_up(self) -> None:
         """Look up types, subnets and templates before the first job does. Raises FleetError."""
@@ -64,121 +96,51 @@ class Ec2Provider:
 
         Raises NoCapacity also when the token's machine has died since: a new try needs a new token.
         """
-        asked = self._tokens.ask(order.token, lambda: self._request(order))
-        try:
-            answer = self._ec2.create_fleet(**asked.request)
-        except (ClientError, BotoCoreError) as error:
-            if code_of(error) == MISMATCH:
-                return self._adopt(order)
-            raise translate(error, f"create {order.runner}") from error
-        self._tokens.answered(order.token)
-        made = self._read(answer, order)
-        if asked.repeated:
-            self._refuse_the_dead(made, order)
-        return made
+        return self._launches.create(order)
 
     def terminate(self, runner: str, machine_id: str | None = None) -> bool:
-        """Terminate one known machine, or all of this fleet that bear the runner's name.
+        """Terminate one known machine, or all of this fleet that are the runner's.
 
         Returns whether any was seen, terminated ones included.
         """
-        if machine_id and self._terminate_known(machine_id):
+        if machine_id and self._ending.ask(machine_id):
             return True
-        found = list(self._named(fleet.RUNNER_TAG, runner))
-        alive = [each["InstanceId"] for each in found if not instances.is_gone(each)]
-        if alive:
-            with translated(f"terminate {runner}"):
-                self._ec2.terminate_instances(InstanceIds=alive)
+        found = self.lookup.of_runner(runner)
+        for each in found:
+            if not instances.is_gone(each):
+                self._ending.ask(each["InstanceId"])
         return bool(found)
 
     def describe(self, machine_ids: Sequence[str]) -> list[MachineStatus]:
-        """Tell the state of machines: by filter, as one unknown id would fail a call by ids."""
-        batches = [
-            machine_ids[start : start + MOST_FILTER_VALUES]
-            for start in range(0, len(machine_ids), MOST_FILTER_VALUES)
-        ]
-        return [
-            instances.status(each)
-            for batch in batches
-            for each in self._instances({"instance-id": batch})
-        ]
+        """Tell the state of machines; unknown ones are left out."""
+        found = list(self.lookup.by_id(machine_ids))
+        owners = self.lookup.owners(found)
+        return [instances.status(each, owners[each["InstanceId"]]) for each in found]
 
     def find(self, runner: str) -> list[MachineStatus]:
-        """Tell the state of this fleet's machines of this name; EC2 keeps ended ones an hour.
+        """Tell the state of the runner's machines; EC2 keeps ended ones an hour.
 
         https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/terminating-instances.html
         """
-        return [instances.status(each) for each in self._named(fleet.RUNNER_TAG, runner)]
+        return [instances.status(each, runner) for each in self.lookup.of_runner(runner)]
 
-    def _request(self, order: MachineOrder) -> dict[str, Any]:
-        spec, market = order.spec, order.rung.market
-        templates = self._templates(spec.arch or self._site.default_arch)
-        subnets = self._grounds.subnets(private=spec.private)
-        site = Terms(templates.keys(), [each.zone for each in subnets], self._site.families)
-        types = choose(spec, self._catalog.types(), site=site, wide=order.rung.wide)
-        kinds = {Kind(market, each.name) for each in types}
-        avoided = self._memory.avoided(kinds, token=order.token)
-        chosen = fleet.choices(types, subnets, market=market, avoided=avoided)
-        if not chosen:
-            raise NoCapacity(f"none of the {len(types)} fitting types is sold as {market.value}")
-        needed = {each.type.arch for each in chosen} if spec.disk else set[Arch]()
-        roots = {arch: self._grounds.root(templates[arch]) for arch in needed}
-        return fleet.fleet_request(
-            order, chosen, templates=templates, roots=roots, fleet=self._site.fleet
-        )
+    def _end(self, machine_ids: Sequence[str]) -> Sequence[Answer[bool]]:
+        """Terminate, and tell of each whether EC2 knows it: one unknown id fails a whole call."""
+        wanted, unknown = list(dict.fromkeys(machine_ids)), set[str]()
+        while wanted:
+            try:
+                self._ec2.terminate_instances(InstanceIds=wanted)
+                break
+            except (ClientError, BotoCoreError) as error:
+                if code_of(error) != NOT_FOUND:
+                    raise self._noted(translate(error, f"terminate {wanted[0]}")) from error
+                named = set(MACHINE_ID.findall(str(error))) & set(wanted)
+                unknown |= named or set(wanted[:1])
+                wanted = [each for each in wanted if each not in unknown]
+        self._ending_budget.served()
+        return [each not in unknown for each in machine_ids]
 
-    def _templates(self, arch: Arch | None) -> Mapping[Arch, LaunchTemplate]:
-        templates = self._grounds.templates()
-        if arch is None:
-            return templates
-        if arch not in templates:
-            raise Refused(
-                f"no launch template for arch {arch}; there are templates for {sorted(templates)}"
-            )
-        return {arch: templates[arch]}
-
-    def _read(self, answer: CreateFleetResultTypeDef, order: MachineOrder) -> Machine:
-        zones = self._grounds.zones()
-        self._memory.note(fleet.sold_out(answer, zones))
-        made = fleet.machine(answer, zones)
-        self._memory.settle(order.token, made)
-        if made is None:
-            raise fleet.failure(answer, zones)
-        return made
-
-    def _adopt(self, order: MachineOrder) -> Machine:
-        """Find what another process started under this token, with other parameters."""
-        found = self._named(fleet.TOKEN_TAG, order.token)
-        alive = next((each for each in found if instances.is_alive(each)), None)
-        if alive is None:
-            raise NoCapacity(f"token {order.token} was used before and has no machine")
-        return instances.machine(alive)
-
-    def _refuse_the_dead(self, made: Machine, order: MachineOrder) -> None:
-        # A repeated token repeats its first answer, also when that machine is long gone.
-        if any(each.state not in instances.ALIVE for each in self.describe([made.machine_id])):
-            raise NoCapacity(f"token {order.token} answers {made.machine_id}, which is gone")
-
-    def _terminate_known(self, machine_id: str) -> bool:
-        try:
-            self._ec2.terminate_instances(InstanceIds=[machine_id])
-        except (ClientError, BotoCoreError) as error:
-            if code_of(error) == NOT_FOUND:
-                return False
-            raise translate(error, f"terminate {machine_id}") from error
-        return True
-
-    def _named(self, tag: str, value: str) -> Iterator[InstanceTypeDef]:
-        """Find machines by a tag, without those of other fleets, whose jobs may have our ids."""
-        for each in self._instances({f"tag:{tag}": [value]}):
-            if instances.fleet_of(each) == self._site.fleet:
-                yield each
-
-    def _instances(self, wanted: Mapping[str, Sequence[str]]) -> Iterator[InstanceTypeDef]:
-        filters: list[FilterTypeDef] = [
-            {"Name": name, "Values": list(values)} for name, values in wanted.items()
-        ]
-        with translated("describe machines"):
-            for page in self._ec2.get_paginator("describe_instances").paginate(Filters=filters):
-                for reservation in page["Reservations"]:
-                    yield from reservation["Instances"]
+    def _noted(self, error: FleetError) -> FleetError:
+        if isinstance(error, RateLimited):
+            self._ending_budget.throttled()
+        return error

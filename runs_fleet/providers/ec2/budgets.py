@@ -1,0 +1,41 @@
+"""What EC2 and SSM let an account call.
+
+Each of EC2's actions has a bucket of its own for an account and region:
+https://docs.aws.amazon.com/ec2/latest/devguide/ec2-api-throttling.html
+SSM's calls share one, and the calls that write get less of it:
+https://docs.aws.amazon.com/general/latest/gr/ssm.html#limits_ssm
+"""
+
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Self
+
+from runs_fleet.budget import Budget, Told, unheard
+
+LAUNCH_RATE, LAUNCH_BURST = 2.0, 5.0
+
+
+def _launches(name: str, rate: float, told: Told) -> Budget:
+    return Budget(name, burst=LAUNCH_BURST * rate / LAUNCH_RATE, rate=rate, told=told)
+
+
+@dataclass(frozen=True)
+class AwsBudgets:
+    """One of each for a process: `launches` is CreateFleet's, `starts` is StartInstances'."""
+
+    launches: Budget = field(default_factory=partial(_launches, "launches", LAUNCH_RATE, unheard))
+    starts: Budget = field(default_factory=partial(_launches, "starts", LAUNCH_RATE, unheard))
+    terminations: Budget = field(
+        default_factory=partial(Budget, "terminations", burst=50, rate=5.0)
+    )
+    parameters: Budget = field(default_factory=partial(Budget, "parameters", burst=40, rate=20.0))
+
+    @classmethod
+    def of(cls, launch_rate: float, told: Told = unheard) -> Self:
+        """Make those of an account that may launch so often a second."""
+        return cls(
+            launches=_launches("launches", launch_rate, told),
+            starts=_launches("starts", launch_rate, told),
+            terminations=Budget("terminations", burst=50, rate=5.0, told=told),
+            parameters=Budget("parameters", burst=40, rate=20.0, told=told),
+        )
