@@ -26,6 +26,23 @@ class Counts:
             "Offers sold out, and kinds of machines whose breaker is not closed, by state",
         )
 
+        self._budgets = meter.create_gauge_float(
+            "runs_fleet_budget",
+            "Calls a second that a service lets this worker make, by budget",
+        )
+        self._waiting = meter.create_gauge(
+            "runs_fleet_registrations_waiting",
+            "Runners that wait for GitHub's limit of registrations",
+        )
+
+    def budget(self, name: str, rate: float) -> None:
+        """Show what a budget has come to."""
+        self._budgets.set(rate, {"budget": name})
+
+    def waiting(self, count: int) -> None:
+        """Show how many runners wait to be registered."""
+        self._waiting.set(count)
+
     def message(self, queue: str, result: str) -> None:
         """Count one message."""
         self._messages.add(1, {"queue": queue, "result": result})

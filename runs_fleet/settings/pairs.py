@@ -1,4 +1,4 @@
-"""Values as Kubernetes writes them: labels, and lists of objects in JSON."""
+"""Values that hold several: labels as Kubernetes writes them, weights, lists in JSON."""
 
 import json
 import re
@@ -12,6 +12,7 @@ _NAME = r"[A-Za-z0-9]([A-Za-z0-9._-]{0,61}[A-Za-z0-9])?"
 _DOMAIN = r"[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?"
 _KEY = re.compile(rf"({_DOMAIN}/)?{_NAME}")
 _VALUE = re.compile(rf"({_NAME})?")
+_REPOSITORY = re.compile(r"[A-Za-z0-9-]+/(\*|[A-Za-z0-9._-]+)")
 
 
 def pairs(value: object) -> object:
@@ -57,6 +58,13 @@ def _not_ours(labels: dict[str, str]) -> dict[str, str]:
     return labels
 
 
+def _repositories(weights: dict[str, float]) -> dict[str, float]:
+    for repo in weights:
+        if not _REPOSITORY.fullmatch(repo):
+            raise ValueError(f"{repo[:80]!r} is neither owner/name nor owner/*")
+    return weights
+
+
 class Toleration(BaseModel):
     """https://kubernetes.io/docs/concepts/scheduling-eviction/taint-and-toleration/"""
 
@@ -80,6 +88,8 @@ class Toleration(BaseModel):
 
 
 Labels = Annotated[dict[str, str], BeforeValidator(pairs), AfterValidator(_label_syntax)]
+Weight = Annotated[float, Field(ge=0.01, le=1000)]
+Weights = Annotated[dict[str, Weight], BeforeValidator(pairs), AfterValidator(_repositories)]
 OwnLabels = Annotated[Labels, AfterValidator(_not_ours)]
 Tolerations = Annotated[tuple[Toleration, ...], BeforeValidator(objects)]
 Peers = Annotated[tuple[dict[str, Any], ...], BeforeValidator(objects), Field(min_length=1)]

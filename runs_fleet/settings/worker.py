@@ -18,6 +18,7 @@ from runs_fleet.settings.fields import (
     LaunchTemplate,
     ParameterPath,
     Port,
+    ReadableFile,
     Subnets,
     Template,
     Url,
@@ -26,10 +27,13 @@ from runs_fleet.settings.fields import (
     setting,
 )
 from runs_fleet.settings.market import MarketSettings
+from runs_fleet.settings.pairs import Weights
 
 KEY = "the App's private key in PEM form, here or in the file, not both"
 QUEUE = "the URL of an SQS queue"
 TEMPLATE = "a launch template's id or name, with :VERSION if not its default; at least one"
+TABLE = "the name of a DynamoDB table, or nothing for none"
+TableName = Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]{3,255}$")]
 
 
 class WorkerSettings(MarketSettings):
@@ -62,6 +66,16 @@ class WorkerSettings(MarketSettings):
     )
     max_activities: Annotated[int, Field(ge=1, le=1000)] = setting(
         "MAX_ACTIVITIES", "a number of threads from 1 to 1000", default=64
+    )
+    weights: Weights = setting(
+        "WEIGHTS", "a comma list such as acme/shop=3,octo/*=0.5", default_factory=dict
+    )
+    registration: Annotated[Literal["jit", "jit+token"], LOWER] = setting(
+        "REGISTRATION", "jit, or jit+token", default="jit"
+    )
+
+    pools_file: ReadableFile | None = setting(
+        "POOLS", "a readable file that holds pools in YAML", default=None
     )
 
     def app_key(self) -> SecretStr:
@@ -132,15 +146,18 @@ class Ec2Settings(WorkerSettings):
     reports_queue_url: Url = setting("EC2_REPORTS_QUEUE_URL", QUEUE)
     events_queue_url: Url | None = setting("EC2_EVENTS_QUEUE_URL", QUEUE, default=None)
     spool_queue_url: FifoUrl | None = setting("EC2_SPOOL_QUEUE_URL", SPOOL, default=None)
+    launch_rate: Annotated[float, Field(ge=0.1, le=1000)] = setting(
+        "EC2_LAUNCH_RATE", "calls a second from 0.1 to 1000", default=2.0
+    )
     metrics_namespace: Annotated[str, Field(pattern=r"^([A-Za-z0-9._/#-]{1,255})?$")] = setting(
         "EC2_METRICS_NAMESPACE",
         "a namespace of CloudWatch, not AWS/..., or empty for none",
         default="RunsFleet",
     )
 
-    archive_table: Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]{3,255}$")] | None = setting(
-        "EC2_ARCHIVE_TABLE", "the name of a DynamoDB table, or nothing for none", default=None
-    )
+    archive_table: TableName | None = setting("EC2_ARCHIVE_TABLE", TABLE, default=None)
+
+    pools_table: TableName | None = setting("EC2_POOLS_TABLE", TABLE, default=None)
 
     @property
     def archives(self) -> bool:

@@ -4,14 +4,17 @@ import boto3
 from temporalio.client import Client
 from temporalio.runtime import Runtime
 
+from activities.diary import HeartbeatDiary
 from activities.runners import RunnerActivities
 from runs_fleet import names
 from runs_fleet.aws.clients import Clients, clients, metrics, tables
+from runs_fleet.fairness import weights
 from runs_fleet.providers.ec2.archive import DynamoArchive
+from runs_fleet.providers.ec2.budgets import AwsBudgets
 from runs_fleet.providers.ec2.capacity import CapacityMemory
 from runs_fleet.providers.ec2.events import machine_event
 from runs_fleet.providers.ec2.inventory import Ec2Inventory
-from runs_fleet.providers.ec2.provider import Ec2Provider
+from runs_fleet.providers.ec2.provider import Ec2Provider, Manner
 from runs_fleet.providers.ec2.site import Site
 from runs_fleet.providers.ec2.ssm import SsmConfigStore
 from runs_fleet.queues.sqs import SqsInbox
@@ -41,8 +44,10 @@ def wire(
     counts = Counts(runtime.metric_meter)
     aws = clients(boto3.Session(region_name=region), pool=settings.max_activities)
     memory = CapacityMemory(settings.market_rules, holder=temporal.identity)
-    provider = Ec2Provider(aws.ec2, _site(settings), memory=memory)
-    configs = SsmConfigStore(aws.ssm, settings.ssm_prefix)
+    budgets = AwsBudgets.of(settings.launch_rate, counts.budget)
+    manner = Manner(budgets, weight=weights(settings.weights), diary=HeartbeatDiary())
+    provider = Ec2Provider(aws.ec2, _site(settings), memory=memory, manner=manner)
+    configs = SsmConfigStore(aws.ssm, settings.ssm_prefix, budget=budgets.parameters)
     inventory = Ec2Inventory(aws.ec2, aws.ssm, settings.ssm_prefix, fleet=settings.fleet)
     hub = wired.github(settings, counts)
     telemetry = _telemetry(settings, region)

@@ -6,13 +6,22 @@ SSM's calls share one, and the calls that write get less of it:
 https://docs.aws.amazon.com/general/latest/gr/ssm.html#limits_ssm
 """
 
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Self
 
+from botocore.exceptions import ClientError
+
+from runs_fleet.aws.errors import THROTTLE, code_of
 from runs_fleet.budget import Budget, Told, unheard
+from runs_fleet.errors import RateLimited
 
 LAUNCH_RATE, LAUNCH_BURST = 2.0, 5.0
+# A thread may wait so long for its call; longer, and the call is better tried again later.
+MOMENT = 0.5
 
 
 def _launches(name: str, rate: float, told: Told) -> Budget:
@@ -39,3 +48,20 @@ class AwsBudgets:
             terminations=Budget("terminations", burst=50, rate=5.0, told=told),
             parameters=Budget("parameters", burst=40, rate=20.0, told=told),
         )
+
+
+@contextmanager
+def out_of(budget: Budget) -> Iterator[None]:
+    """Make a call out of a budget, and let it learn how that went. Raises RateLimited."""
+    deadline = time.monotonic() + MOMENT
+    while (wait := budget.take()) > 0:
+        if time.monotonic() + wait > deadline:
+            raise RateLimited(f"{budget.name} wait for their turn", after=wait + MOMENT)
+        time.sleep(wait)
+    try:
+        yield
+    except ClientError as error:
+        if code_of(error) in THROTTLE:
+            budget.throttled()
+        raise
+    budget.served()

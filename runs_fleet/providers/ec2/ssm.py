@@ -11,9 +11,11 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from runs_fleet import names
 from runs_fleet.aws.errors import code_of, translate, translated_quietly
+from runs_fleet.budget import Budget
 from runs_fleet.errors import Refused
 from runs_fleet.pools.standby import StandbyConfig
 from runs_fleet.ports import RunnerConfig
+from runs_fleet.providers.ec2.budgets import AwsBudgets, out_of
 from runs_fleet.providers.ec2.codec import Told, Unreadable, decode, encode
 
 if TYPE_CHECKING:
@@ -31,8 +33,16 @@ class SsmConfigStore:
     They bear no tags: PutParameter refuses tags together with Overwrite.
     """
 
-    def __init__(self, ssm: SSMClient, prefix: str, *, key_id: str | None = None) -> None:
+    def __init__(
+        self,
+        ssm: SSMClient,
+        prefix: str,
+        *,
+        key_id: str | None = None,
+        budget: Budget | None = None,
+    ) -> None:
         self._ssm = ssm
+        self._budget = budget or AwsBudgets().parameters
         self._prefix = prefix
         self._key: dict[str, Any] = {"KeyId": key_id} if key_id else {}
 
@@ -83,14 +93,16 @@ class SsmConfigStore:
 
     def _put(self, path: str, config: Told, *, replace: bool) -> None:
         value = encode(config)
-        self._ssm.put_parameter(
-            Name=path,
-            Value=value,
-            Type="SecureString",
-            Overwrite=replace,
-            Tier=_tier(path, len(value)),
-            **self._key,
-        )
+        tier = _tier(path, len(value))
+        with out_of(self._budget):
+            self._ssm.put_parameter(
+                Name=path,
+                Value=value,
+                Type="SecureString",
+                Overwrite=replace,
+                Tier=tier,
+                **self._key,
+            )
 
     def _path(self, machine_id: str) -> str:
         return names.config_path(self._prefix, machine_id)
