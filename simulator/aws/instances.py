@@ -66,8 +66,9 @@ class Instance:
 
     @property
     def launched(self) -> datetime:
-        """When it was made."""
-        return datetime.fromtimestamp(self.times[0][1], UTC)
+        """When it was made, or started the last time."""
+        began = max(at for state, at in self.times if state == "pending")
+        return datetime.fromtimestamp(began, UTC)
 
     def setting(self, name: str) -> Any:
         """Read the launch template."""

@@ -4,7 +4,8 @@ import json
 import random
 import time
 import uuid
-from collections.abc import Callable, Iterable
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 from threading import RLock
 
@@ -103,16 +104,19 @@ class Lives:
         self._enter(instance, "stopping")
         self._power_down(instance, "stopped", seconds=self.levers.stop_seconds)
 
-    def start(self, instance: Instance) -> None:
-        """Start a stopped instance, if its pool has room."""
-        if self.pools.free(instance.pool) < 1:
-            code = self.pools.error(instance.pool)
-            message = f"We currently do not have sufficient {instance.pool.instance_type} capacity"
-            raise AwsError(code, message, status=500)
-        self.pools.take(instance.pool)
-        instance.cause = ""
-        instance.boot_seconds, instance.registers = self._boot_seconds(), self._registers()
-        self._boot(instance)
+    def start(self, instances: Sequence[Instance]) -> None:
+        """Start those that are stopped, if their pools have room for all of them."""
+        cold = [each for each in instances if each.state == "stopped"]
+        for pool, number in Counter(each.pool for each in cold).items():
+            if self.pools.free(pool) < number:
+                message = f"We currently do not have sufficient {pool.instance_type} capacity"
+                raise AwsError(self.pools.error(pool), message, status=500)
+        for each in cold:
+            self.pools.take(each.pool)
+            each.cause, each.agent_code = "", None
+            each.boot_seconds = self._boot_seconds(self.levers.start_seconds)
+            each.registers = self._registers()
+            self._boot(each)
 
     def interrupt(self, instance: Instance, *, after: float | None = None) -> None:
         """Give the spot notice, by IMDS and by event, and take the machine when it is due."""
@@ -179,12 +183,12 @@ class Lives:
         }
         self._post(json.dumps(event))
 
-    def _boot_seconds(self) -> float:
+    def _boot_seconds(self, usual: float | None = None) -> float:
         if self.levers.slow_boots > 0:
             self.levers.slow_boots -= 1
             return self.levers.slow_boot_seconds
         spread = self._random.uniform(-1, 1) * self.levers.boot_spread
-        return max(self.levers.boot_seconds + spread, 0.0)
+        return max((self.levers.boot_seconds if usual is None else usual) + spread, 0.0)
 
     def _registers(self) -> bool:
         if self.levers.never_register > 0:
