@@ -17,7 +17,7 @@ from agent.host import Host
 from agent.patience import Grumble, backoff
 from agent.reporting import Reporter
 from agent.runner import Runner, environment
-from agent.standby import Given, Standby, tidied
+from agent.standby import Asked, Given, Standby, tidied
 from agent.watch import Event, Kill, Limits, Notice, Say, Step, Stop, Terminated, Watch
 from runs_fleet.errors import FleetError, Refused
 from runs_fleet.pools.standby import StandbyConfig
@@ -73,7 +73,7 @@ class Agent:
         self._environ = environ
         self._pace = pace
         # Unlike Event and Queue, putting into this one is safe while its reader is interrupted.
-        self._events: queue.SimpleQueue[Event | Given] = queue.SimpleQueue()
+        self._events: queue.SimpleQueue[Event | Given | Asked] = queue.SimpleQueue()
         self._is_spared = False
 
     def run(self) -> Ending:
@@ -128,7 +128,7 @@ class Agent:
             retry_least=self._pace.poll_least,
             retry_most=self._pace.end_retry,
         )
-        told = self._standby_over(time.monotonic() + config.idle_limit)
+        told = self._standby_over(reporter, time.monotonic() + config.idle_limit)
         waiting.end()
         over.set()
         if isinstance(told, RunnerConfig):
@@ -142,13 +142,17 @@ class Agent:
         reporter.drain(0 if self._is_spared else self._pace.report_drain)
         return ending
 
-    def _standby_over(self, idle_at: float) -> RunnerConfig | tuple[Say, Ending]:
+    def _standby_over(
+        self, reporter: Reporter, idle_at: float
+    ) -> RunnerConfig | tuple[Say, Ending]:
         """Wait until there is a runner's config, or a reason not to wait for it any more."""
         while True:
             match self._next_event(idle_at - time.monotonic()):
                 case Given(config):
                     broken = Say("failed", outcome="broken", detail="the config cannot be used")
                     return config or (broken, Ending.NO_CONFIG)
+                case Asked():
+                    reporter.say(Say("standing_by"))
                 case Notice(detail):
                     return Say("interrupted", detail=detail), Ending.INTERRUPTED
                 case Terminated():
@@ -191,7 +195,7 @@ class Agent:
         while not watch.ended:
             event = self._next_event(watch.deadline() - time.monotonic())
             now = time.monotonic()
-            known = event if event and not isinstance(event, Given) else None
+            known = event if event and not isinstance(event, Given | Asked) else None
             for step in [*(watch.happened(known, now) if known else ()), *watch.time_passed(now)]:
                 _take(step, runner, reporter)
         over.set()
@@ -253,7 +257,7 @@ class Agent:
         log.error("machine not ended", extra={"seconds": self._pace.end_timeout})
         return False
 
-    def _next_event(self, within: float) -> Event | Given | None:
+    def _next_event(self, within: float) -> Event | Given | Asked | None:
         try:
             return self._events.get(timeout=max(within, 0))
         except queue.Empty:

@@ -32,15 +32,20 @@ class Given:
     config: RunnerConfig | None
 
 
+@dataclass(frozen=True)
+class Asked:
+    """It was called, and there is no runner's config: its pool wants to know of it."""
+
+
 class Standby:
-    """Waits in a thread of its own until there is a config, and tells once; or until it is over."""
+    """Waits in a thread of its own until there is a config, which it tells, or until it is over."""
 
     def __init__(
         self,
         host: Host,
         config: StandbyConfig,
         *,
-        tell: Callable[[Given], None],
+        tell: Callable[[Given | Asked], None],
         retry_least: float,
         retry_most: float,
     ) -> None:
@@ -71,6 +76,8 @@ class Standby:
                 looks = LOOKS_WHEN_CALLED if called else int(silent % LOOK_EVERY == 0)
             if self._is_given(looks):
                 return
+            if looks > 1:
+                self._tell(Asked())
 
     def _is_given(self, looks: int) -> bool:
         """Look for a runner's config, several times if called for it."""

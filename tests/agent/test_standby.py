@@ -84,6 +84,14 @@ def test_a_call_before_its_config_can_be_read_is_enough(member: Machine) -> None
     assert member.wait()[-1] == "finished Succeeded"
 
 
+def test_a_call_for_nothing_is_a_question(member: Machine) -> None:
+    stand_by(member)
+    member.host.call()
+    member.outbox.wait_for_story(["standing_by", "standing_by"])
+    give(member)
+    assert member.wait()[-1] == "finished Succeeded"
+
+
 @pytest.mark.parametrize("trouble", [NotThere("no queue yet"), Unavailable("away")])
 def test_without_a_queue_a_member_looks_by_itself(member: Machine, trouble: Exception) -> None:
     member.host.call_errors = [trouble] * 10_000
