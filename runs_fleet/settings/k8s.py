@@ -65,6 +65,9 @@ class K8sSettings(ValkeyForRunners, WorkerSettings):
         "K8S_TOLERATIONS", "a JSON list of tolerations as in a pod", default=()
     )
     priority_class: OptionalName = setting("K8S_PRIORITY_CLASS", NAME, default="")
+    placeholder_priority_class: Name = setting(
+        "K8S_PLACEHOLDER_PRIORITY_CLASS", NAME, default="runs-fleet-placeholder"
+    )
     resource_labels: OwnLabels = setting(
         "K8S_RESOURCE_LABELS", f"{PAIRS}, none of runs-fleet's own", default={}
     )

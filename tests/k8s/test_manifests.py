@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from runs_fleet.models import Market, RunnerSpec, Span
+from runs_fleet.models import RunnerSpec, Span
 from runs_fleet.ports import RunnerConfig
 from runs_fleet.providers.k8s import manifests, resources
 from tests.k8s.orders import order
@@ -276,20 +276,15 @@ def test_a_large_disk_is_a_volume() -> None:
     assert "ephemeral-storage" not in runner_of(asked, ROOMY)["resources"]["requests"]
 
 
-def test_a_placeholder_keeps_the_room_of_one_runner() -> None:
-    asked = order(arch="arm64", cpu=Span(least=4, most=8), pool="warm")
-    kept = manifests.Placeholders("warm", replicas=3, priority_class="placeholder")
-    made = manifests.placeholder(asked.spec, SITE, kept, market=Market.SPOT)
-    spec, pod = made["spec"], made["spec"]["template"]["spec"]
-    runner = pod_of(asked)
-    assert (made["metadata"]["name"], spec["replicas"]) == ("runs-fleet-pool-warm", 3)
-    assert pod["priorityClassName"] == "placeholder"
-    assert pod["containers"][0]["resources"] == runner["containers"][0]["resources"]
-    assert (pod["nodeSelector"], pod["tolerations"]) == (
-        runner["nodeSelector"],
-        runner["tolerations"],
-    )
-    assert pod["initContainers"][0]["image"] == SITE.image
-    labels = spec["template"]["metadata"]["labels"]
-    assert spec["selector"]["matchLabels"].items() <= labels.items()
-    assert "runs-fleet.io/runner" not in labels
+def test_a_cache_is_mounted_where_its_pool_says() -> None:
+    asked = order(pool="warm").model_copy(update={"cache": "runs-fleet-cache-warm-0"})
+    spec = manifests.job(asked, SITE, cache="/home/runner/cache")["spec"]["template"]["spec"]
+    plain = pod_of(asked)
+    claim = {"claimName": "runs-fleet-cache-warm-0"}
+    volume = {"name": "pool-cache", "persistentVolumeClaim": claim}
+    assert spec["volumes"] == [*plain["volumes"], volume]
+    mount = {"name": "pool-cache", "mountPath": "/home/runner/cache"}
+    assert spec["containers"][0]["volumeMounts"] == [
+        *plain["containers"][0]["volumeMounts"],
+        mount,
+    ]

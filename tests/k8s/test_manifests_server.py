@@ -7,13 +7,15 @@ import pytest
 from kubernetes.client import ApiClient
 
 from runs_fleet.errors import Refused
-from runs_fleet.models import Market, RunnerSpec
+from runs_fleet.models import RunnerSpec
+from runs_fleet.pools.definition import Cache
+from runs_fleet.pools.wire import PlaceholderOrder
 from runs_fleet.ports import RunnerConfig
-from runs_fleet.providers.k8s import manifests
+from runs_fleet.providers.k8s import caches, manifests, placeholder
 from runs_fleet.providers.k8s.cluster import Cluster
 from runs_fleet.providers.k8s.rest import Rest
 from runs_fleet.providers.k8s.site import Docker, Site, Storage
-from tests.k8s.orders import ON_DEMAND, SPOT, order
+from tests.k8s.orders import ON_DEMAND, order
 
 PODS = "/api/v1/namespaces/{}/pods?dryRun=All&fieldValidation=Strict"
 VARIANTS: list[dict[str, Any]] = [
@@ -89,12 +91,19 @@ def test_all_that_a_job_needs_is_taken(cluster: Cluster, any_site: Site) -> None
     cluster.try_out(manifests.secret(asked.runner, config, owner=job, reports_ca="PEM"))
 
 
-@pytest.mark.parametrize("market", [SPOT.market, ON_DEMAND.market])
+@pytest.mark.parametrize("spot", [True, False])
 def test_placeholders_are_taken_and_so_are_their_pods(
-    cluster: Cluster, api: ApiClient, any_site: Site, market: Market
+    cluster: Cluster, api: ApiClient, any_site: Site, spot: bool
 ) -> None:
     # A class that every cluster has, in the place of the operator's.
-    kept = manifests.Placeholders("p" * 63, replicas=2, priority_class="system-node-critical")
-    body = manifests.placeholder(RunnerSpec(arch="arm64", disk=20), any_site, kept, market=market)
+    somewhere = replace(any_site, placeholder_priority_class="system-node-critical")
+    spec = RunnerSpec(arch="arm64", disk=20, docker=True, spot=spot)
+    wanted = PlaceholderOrder(pool="p" * 30, spec=spec, replicas=2)
+    body = placeholder.deployment(wanted, somewhere)
     cluster.try_out(body)
     Rest(api).post(PODS.format(any_site.namespace), pod_of(body))
+
+
+def test_caches_are_taken(cluster: Cluster, any_site: Site) -> None:
+    cache = Cache(size=1024, volumes=100, storage_class="fast")
+    cluster.try_out(caches.claim("p" * 30, 99, cache, site=any_site))

@@ -1,6 +1,7 @@
 """The kinds of objects that runners are made of, in one namespace."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 from runs_fleet.errors import NotThere, Refused
@@ -62,6 +63,12 @@ class Cluster:
         path = self._path(kind, body["metadata"]["name"])
         return self._rest.put(path, body, quote=not kind.secret)
 
+    def apply(self, body: Json, *, manager: str) -> Json:
+        """Make an object, or make it what the body says; the rest of it stays as it is."""
+        path = self._path(KINDS[body["kind"]], body["metadata"]["name"])
+        with self._placed():
+            return self._rest.apply(path, body, manager=manager)
+
     def delete(self, kind: Kind, name: str) -> bool:
         """Have an object removed, and what belongs to it; tells whether it was there."""
         try:
@@ -88,8 +95,14 @@ class Cluster:
 
     def _post(self, body: Json, query: str) -> Json:
         kind = KINDS[body["kind"]]
-        try:
+        with self._placed():
             return self._rest.post(f"{self._path(kind)}{query}", body, quote=not kind.secret)
+
+    @contextmanager
+    def _placed(self) -> Iterator[None]:
+        """What is made can only miss its namespace."""
+        try:
+            yield
         except NotThere as error:
             raise Refused(f"namespace {self.namespace!r} is not there: {error}") from error
 

@@ -2,25 +2,14 @@
 
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any
 
-from runs_fleet.models import MachineOrder, Market, RunnerSpec
+from runs_fleet.models import MachineOrder
 from runs_fleet.ports import RunnerConfig
-from runs_fleet.providers.k8s import nodes, pod, resources
+from runs_fleet.providers.k8s import pod, resources
 from runs_fleet.providers.k8s.files import to_secret
-from runs_fleet.providers.k8s.marks import (
-    FLEET,
-    MANAGER,
-    PLACEHOLDER,
-    POOL,
-    RUNNER,
-    fleet_labels,
-    job_reference,
-    metadata,
-)
+from runs_fleet.providers.k8s.marks import RUNNER, job_reference, metadata
 from runs_fleet.providers.k8s.site import Site
-from runs_fleet.providers.k8s.template import MANAGED_BY
 
 Object = dict[str, Any]
 
@@ -41,19 +30,10 @@ PRIVATE_4 = [
 PUBLIC_6, PRIVATE_6 = "2000::/3", ["2001:db8::/32", "2002::/16"]
 
 
-@dataclass(frozen=True)
-class Placeholders:
-    """Pods that keep room for a pool's runners, until a runner of higher priority takes it."""
-
-    pool: str
-    replicas: int
-    priority_class: str
-    image: str = "registry.k8s.io/pause:3.10"
-
-
-def job(order: MachineOrder, site: Site) -> Object:
+def job(order: MachineOrder, site: Site, *, cache: str = "") -> Object:
     """One attempt: never tried twice by Kubernetes, for only the lifecycle knows what became of it.
 
+    The order's volume is mounted at `cache`, if that says where.
     `podReplacementPolicy` lets a Job fail only when its pod has ended, not when it is told to. With
     the `podFailurePolicy` it can say that its pod was taken when that is not there any more.
     https://kubernetes.io/docs/concepts/workloads/controllers/job/
@@ -70,7 +50,7 @@ def job(order: MachineOrder, site: Site) -> Object:
             "podFailurePolicy": {"rules": [TAKEN]},
             "ttlSecondsAfterFinished": KEPT_AFTER_END,
             "activeDeadlineSeconds": site.deadline,
-            "template": pod.template(order, site),
+            "template": pod.template(order, site, cache=cache),
         },
     }
 
@@ -147,48 +127,6 @@ def dependents(order: MachineOrder, site: Site, *, owner: str) -> Iterator[Objec
         yield network_policy(order, site, owner=owner)
     if resources.has_volume(order.spec, site.storage):
         yield volume_claim(order, site, owner=owner)
-
-
-def placeholder(
-    spec: RunnerSpec, site: Site, kept: Placeholders, *, market: Market = Market.ON_DEMAND
-) -> Object:
-    """Pods of the same size on the same nodes as the pool's runners, with their image at hand."""
-    labels = {**fleet_labels(site), POOL: kept.pool, PLACEHOLDER: "true"}
-    chosen = {key: labels[key] for key in (MANAGED_BY, FLEET, POOL, PLACEHOLDER)}
-    return {
-        "apiVersion": "apps/v1",
-        "kind": "Deployment",
-        "metadata": {
-            "name": f"{MANAGER}-pool-{kept.pool}",
-            "namespace": site.namespace,
-            "labels": labels,
-        },
-        "spec": {
-            "replicas": kept.replicas,
-            "selector": {"matchLabels": chosen},
-            "template": {
-                "metadata": {"labels": labels},
-                "spec": {
-                    **pod.common(site),
-                    **nodes.placement(spec, site, market),
-                    "priorityClassName": kept.priority_class,
-                    "terminationGracePeriodSeconds": 0,
-                    "securityContext": pod.security(),
-                    "initContainers": [_container("image", site.image, command=["true"])],
-                    "containers": [
-                        {
-                            **_container("placeholder", kept.image),
-                            "resources": resources.runner(spec, site.storage),
-                        }
-                    ],
-                },
-            },
-        },
-    }
-
-
-def _container(name: str, image: str, **fields: Any) -> Object:
-    return {"name": name, "image": image, "securityContext": pod.confined(), **fields}
 
 
 def _dns() -> Object:

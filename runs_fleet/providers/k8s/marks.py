@@ -19,6 +19,8 @@ TOKEN = f"{LABELS}token"
 MARKET = f"{LABELS}market"
 MACHINE_TYPE = f"{LABELS}machine-type"
 PLACEHOLDER = f"{LABELS}placeholder"
+CACHE = f"{LABELS}cache"
+CACHE_SPEC = f"{LABELS}cache-spec"
 
 
 def labels(order: MachineOrder, site: Site) -> dict[str, str]:

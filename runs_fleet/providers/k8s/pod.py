@@ -10,6 +10,7 @@ from runs_fleet.providers.k8s.template import CONFIG, MOUNTS, RUNNER, SECRETS, m
 
 USER = 1001
 WORK = "work"
+CACHE = "pool-cache"
 CONFIG_DIR = f"{MOUNTS}/config"
 SECRETS_DIR = f"{MOUNTS}/secrets"
 # Readable for the pod's group, which is the runner's.
@@ -22,7 +23,7 @@ LEAVE_ALONE = {
 }
 
 
-def template(order: MachineOrder, site: Site) -> dict[str, Any]:
+def template(order: MachineOrder, site: Site, *, cache: str = "") -> dict[str, Any]:
     """Make the pod's template: as restricted as Pod Security knows, unless the job has Docker.
 
     https://kubernetes.io/docs/concepts/security/pod-security-standards/#restricted
@@ -33,7 +34,7 @@ def template(order: MachineOrder, site: Site) -> dict[str, Any]:
             "annotations": {**annotations(order), **LEAVE_ALONE},
         },
         "spec": {
-            **common(site),
+            **_common(site),
             **nodes.placement(order.spec, site, order.rung.market),
             "restartPolicy": "Never",
             "terminationGracePeriodSeconds": site.termination_grace,
@@ -42,6 +43,8 @@ def template(order: MachineOrder, site: Site) -> dict[str, Any]:
             "volumes": _volumes(order, site),
         },
     }
+    if cache:
+        _lay_in(pod["spec"], order.cache, at=cache)
     if order.spec.docker:
         pod["spec"]["initContainers"] = docker.init_containers(
             order.spec, site, work=_work(order.spec, site), on_disk=_on_disk(order.spec, site)
@@ -49,8 +52,12 @@ def template(order: MachineOrder, site: Site) -> dict[str, Any]:
     return merged(pod, site.template)
 
 
-def common(site: Site) -> dict[str, Any]:
-    """What runners and their placeholders have in common, nodes and containers aside."""
+def _lay_in(spec: dict[str, Any], claim: str, *, at: str) -> None:
+    spec["volumes"].append({"name": CACHE, "persistentVolumeClaim": {"claimName": claim}})
+    spec["containers"][0]["volumeMounts"].append({"name": CACHE, "mountPath": at})
+
+
+def _common(site: Site) -> dict[str, Any]:
     fields: dict[str, Any] = {
         "serviceAccountName": site.service_account,
         "automountServiceAccountToken": False,

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from runs_fleet.errors import NoCapacity, NotThere, Refused, Unavailable
 from runs_fleet.models import Machine, MachineOrder, MachineStatus, Market, Rung, RunnerSpec
 from runs_fleet.providers.k8s import manifests, marks, states
+from runs_fleet.providers.k8s.caches import Caches
 from runs_fleet.providers.k8s.cluster import JOBS, KINDS, PODS, Cluster, uid
 from runs_fleet.providers.k8s.errors import Taken
 from runs_fleet.providers.k8s.owners import Owners
@@ -15,13 +16,14 @@ MOST_NAMES = 100
 
 
 class K8sProvider:
-    """Thread safe. Creating is two calls, or one more for each of a NetworkPolicy and a volume.
+    """Thread safe. Creating is two calls, one more for each of a NetworkPolicy, volume and cache.
 
     Kubernetes refuses no Job for want of nodes: what cannot be placed is told by the watch.
     """
 
     def __init__(self, cluster: Cluster, site: Site, *, owners: Owners | None = None) -> None:
         self._cluster, self._site = cluster, site
+        self._caches = Caches(cluster, site)
         self._owners = owners or Owners(cluster)
 
     def warm_up(self) -> None:
@@ -79,8 +81,9 @@ class K8sProvider:
             return None
 
     def _made_or_found(self, order: MachineOrder) -> Json:
+        where = self._caches.path(order.cache, pool=order.spec.pool or "") if order.cache else ""
         try:
-            return self._cluster.create(manifests.job(order, self._site))
+            return self._cluster.create(manifests.job(order, self._site, cache=where))
         except Taken:
             return self._adopted(order)
 

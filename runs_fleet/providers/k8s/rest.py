@@ -23,6 +23,8 @@ from runs_fleet.providers.k8s.errors import verdict
 
 Json = dict[str, Any]
 JSON = "application/json"
+# JSON is YAML. https://kubernetes.io/docs/reference/using-api/server-side-apply/
+APPLY = "application/apply-patch+yaml"
 # https://kubernetes.io/docs/reference/using-api/api-concepts/#metadata-only-fetches
 METADATA = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
 CONNECT, READ = 5.0, 15.0
@@ -49,6 +51,11 @@ class Rest:
     def put(self, path: str, body: Json, *, quote: bool = True) -> Json:
         """Replace an object as it was read. Raises Conflict when it has changed since."""
         return self._json("PUT", path, body=body, quote=quote)
+
+    def apply(self, path: str, body: Json, *, manager: str) -> Json:
+        """Make an object what the body says, new or not; what it says is ours from here on."""
+        query = {"fieldManager": manager, "force": "true"}
+        return self._json("PATCH", path, query=query, body=body, sent=APPLY)
 
     def delete(self, path: str, body: Json | None = None) -> Json:
         """Delete an object. Raises NotThere."""
@@ -87,9 +94,12 @@ class Rest:
         query: Mapping[str, str] | None = None,
         body: Json | None = None,
         accept: str = JSON,
+        sent: str = JSON,
         quote: bool = True,
     ) -> Json:
-        answer = self._ask(method, path, query=query, body=body, accept=accept, quote=quote)
+        answer = self._ask(
+            method, path, query=query, body=body, accept=accept, sent=sent, quote=quote
+        )
         with _translated(path):
             read: Json = json.loads(answer.data)
         return read
@@ -102,6 +112,7 @@ class Rest:
         query: Mapping[str, str] | None = None,
         body: Json | None = None,
         accept: str = JSON,
+        sent: str = JSON,
         stream: bool = False,
         patience: float = READ,
         quote: bool = True,
@@ -112,7 +123,7 @@ class Rest:
                 method,
                 f"{self._client.configuration.host}{path}{asked}",
                 body=None if body is None else json.dumps(body).encode(),
-                headers={"Accept": accept, "Content-Type": JSON, **self._credentials()},
+                headers={"Accept": accept, "Content-Type": sent, **self._credentials()},
                 timeout=urllib3.Timeout(connect=CONNECT, read=patience),
                 retries=False,
                 preload_content=not stream,

@@ -57,6 +57,7 @@ class Site:
     node_selector: Mapping[str, str] = field(default_factory=dict)
     tolerations: tuple[Mapping[str, Any], ...] = ()
     priority_class: str = ""
+    placeholder_priority_class: str = "runs-fleet-placeholder"
     labels: Mapping[str, str] = field(default_factory=dict)
     template: Mapping[str, Any] = field(default_factory=dict)
     docker: Docker = Docker()
@@ -87,6 +88,7 @@ def site(settings: K8sSettings) -> Site:
         node_selector=settings.node_selector,
         tolerations=tuple(each.model_dump(exclude_defaults=True) for each in settings.tolerations),
         priority_class=settings.priority_class,
+        placeholder_priority_class=settings.placeholder_priority_class,
         labels=settings.resource_labels,
         template=settings.pod_template(),
         docker=Docker(settings.docker_image, settings.docker_rootless),
