@@ -24,6 +24,7 @@ ROLE = (
     ("", "configmaps", ("create", "delete", "get", "list", "update")),
     ("", "secrets", ("create", "delete", "get", "list", "update")),
     ("", "persistentvolumeclaims", ("create", "delete", "get", "list")),
+    ("apps", "deployments", ("create", "delete", "get", "list", "patch")),
     ("networking.k8s.io", "networkpolicies", ("create", "delete", "get", "list")),
     ("coordination.k8s.io", "leases", ("create", "get", "update")),
 )

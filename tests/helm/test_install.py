@@ -29,7 +29,8 @@ CONFIG = RunnerConfig(
     runner="runner", jit_config="hidden", report_key="k", reports="redis://q",
     idle_limit=1, max_runtime=1,
 )  # fmt: skip
-PLURALS = {"NetworkPolicy": "networkpolicies"}
+PLURALS = {"NetworkPolicy": "networkpolicies", "PriorityClass": "priorityclasses"}
+CLUSTER_WIDE = {"Namespace", "PriorityClass"}
 
 
 def collection(thing: Json, namespace: str) -> str:
@@ -37,12 +38,15 @@ def collection(thing: Json, namespace: str) -> str:
     version, kind = thing["apiVersion"], thing["kind"]
     root = f"/apis/{version}" if "/" in version else f"/api/{version}"
     plural = PLURALS.get(kind, f"{kind.lower()}s")
-    return f"{root}/{plural}" if kind == "Namespace" else f"{root}/namespaces/{namespace}/{plural}"
+    if kind in CLUSTER_WIDE:
+        return f"{root}/{plural}"
+    return f"{root}/namespaces/{namespace}/{plural}"
 
 
 def try_out(cluster: Cluster, thing: Json, namespace: str) -> None:
     """Have the server check an object as strictly as it can."""
-    metadata = {**thing["metadata"], "namespace": namespace}
+    placed = {} if thing["kind"] in CLUSTER_WIDE else {"namespace": namespace}
+    metadata = {**thing["metadata"], **placed}
     cluster.api.post(collection(thing, namespace), {**thing, "metadata": metadata}, **STRICTLY)
 
 
@@ -123,7 +127,10 @@ def test_the_worker_may_do_its_work(release: Release, right: Right) -> None:
         ("create", "roles", "rbac.authorization.k8s.io"),
         ("create", "rolebindings", "rbac.authorization.k8s.io"),
         ("delete", "leases", "coordination.k8s.io"),
-        ("create", "deployments", "apps"),
+        ("update", "deployments", "apps"),
+        ("patch", "deployments/scale", "apps"),
+        ("patch", "persistentvolumeclaims", ""),
+        ("get", "priorityclasses", "scheduling.k8s.io"),
         ("*", "*", "*"),
     ],
 )

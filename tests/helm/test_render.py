@@ -28,7 +28,7 @@ def test_rendering_twice_gives_the_same(helm: Helm) -> None:
 
 def test_every_object_says_where_it_belongs(objects: Objects) -> None:
     homeless = [each for each in objects if "namespace" not in each["metadata"]]
-    assert {each["kind"] for each in homeless} <= {"Namespace"}
+    assert {each["kind"] for each in homeless} <= {"Namespace", "PriorityClass"}
 
 
 def test_no_two_objects_are_the_same(objects: Objects) -> None:
@@ -165,4 +165,43 @@ def test_a_change_restarts_whom_it_concerns(helm: Helm, change: str, restarted: 
 
 def test_long_names_still_fit(helm: Helm) -> None:
     objects = helm.template("k8s", "--set", f"fullnameOverride={'n' * 60}")
-    assert max(len(name) for name in names(list(objects))) <= 52
+    classes = objects.kind("PriorityClass")
+    assert max(len(name) for name in names([o for o in objects if o not in classes])) <= 52
+
+
+def classes(objects: Objects) -> dict[str, int]:
+    return {each["metadata"]["name"]: each["value"] for each in objects.kind("PriorityClass")}
+
+
+def test_runners_are_worth_more_than_placeholders_and_no_more_than_others(helm: Helm) -> None:
+    assert classes(helm.template("k8s")) == {
+        f"{NAMESPACE}-ci-runs-fleet-placeholder": -10,
+        f"{NAMESPACE}-ci-runs-fleet-runner": 0,
+    }
+
+
+def test_where_release_and_namespace_have_one_name_the_classes_have_it_too(helm: Helm) -> None:
+    objects = helm.template("k8s", "--set", f"fullnameOverride={NAMESPACE}")
+    assert set(classes(objects)) == {f"{NAMESPACE}-placeholder", f"{NAMESPACE}-runner"}
+
+
+def test_who_may_not_make_classes_names_others(helm: Helm) -> None:
+    own = "runners.priorityClasses.create=false,runners.priorityClasses.placeholder=low"
+    objects = helm.template("k8s", "--set", own)
+    assert classes(objects) == {}
+    (config,) = [o for o in objects.kind("ConfigMap") if "RUNS_FLEET_BACKENDS" in o["data"]]
+    told = {name: value for name, value in config["data"].items() if "PRIORITY" in name}
+    assert told == {"RUNS_FLEET_K8S_PLACEHOLDER_PRIORITY_CLASS": "low"}
+
+
+def test_without_pools_nothing_is_mounted(helm: Helm) -> None:
+    assert "pools.yaml" not in str(helm.template("k8s"))
+
+
+def test_a_change_of_pools_restarts_nobody(helm: Helm) -> None:
+    before, after = (
+        helm.template("k8s", "--set", f"pools[0].name=default,pools[0].max={most}")
+        for most in (1, 2)
+    )
+    assert list(before.pods()) == list(after.pods())
+    assert before != after

@@ -1,10 +1,13 @@
 """The environment that the chart gives to API and workers, read by their own settings."""
 
+from collections.abc import Callable
+from datetime import date, time
 from pathlib import Path
 
 import pytest
 from temporalio.envconfig import ClientConfig
 
+from runs_fleet.pools import file
 from runs_fleet.settings import ApiSettings, Ec2Settings, K8sSettings, load_api, load_worker
 from tests.helm.chart import NAMESPACE, Helm, Objects, resolved
 
@@ -101,8 +104,27 @@ def test_whatever_can_be_said_of_runners_reaches_the_worker(helm: Helm, tmp_path
     assert settings.resource_labels == {"cost-center": "42"}
     assert settings.pod_template()["metadata"]["annotations"] == {"example.com/team": "build"}
     assert (settings.volume_above, settings.max_activities) == (100, 128)
+    assert settings.priority_class == f"{NAMESPACE}-fleet-runner"
+    assert settings.placeholder_priority_class == "low"
     assert settings.sweep_interval is None
     assert not settings.tell
+
+
+@pytest.mark.parametrize("load", [k8s, ec2])
+def test_pools_reach_the_workers_of_both_modes(
+    helm: Helm, tmp_path: Path, load: Callable[[Helm, Path, str], K8sSettings | Ec2Settings]
+) -> None:
+    path = load(helm, tmp_path, "both").pools_file
+    assert path is not None
+    found = file.read(path.read_text())
+    assert [(pool.name, pool.mode) for pool in found.pools] == [
+        ("warm", "k8s"),
+        ("machines", "ec2"),
+    ]
+    assert found.ephemeral is not None
+    schedule = found.pools[0].schedule
+    assert schedule.windows[0].start == time(8)
+    assert schedule.overrides[0].first == date(2026, 12, 24)
 
 
 def test_both_modes_agree_on_the_backends(helm: Helm, tmp_path: Path) -> None:

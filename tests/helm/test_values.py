@@ -20,6 +20,7 @@ SPOKEN_FOR = {
         "GITHUB_PRIVATE_KEY GITHUB_PRIVATE_KEY_FILE K8S_KUBECONFIG K8S_NAMESPACE "
         "K8S_SERVICE_ACCOUNT K8S_RUNNER_IMAGE K8S_IMAGE_PULL_POLICY K8S_IMAGE_PULL_SECRETS "
         "K8S_NODE_SELECTOR K8S_TOLERATIONS K8S_RESOURCE_LABELS K8S_POD_TEMPLATE_FILE "
+        "K8S_PRIORITY_CLASS K8S_PLACEHOLDER_PRIORITY_CLASS POOLS "
         "K8S_VALKEY_PEERS VALKEY_URL VALKEY_USERNAME VALKEY_PASSWORD VALKEY_CA_FILE "
         "VALKEY_RUNNER_URL VALKEY_RUNNER_USERNAME VALKEY_RUNNER_PASSWORD AGENT_CONFIG_TIMEOUT "
         "RUNNER_DIR MACHINE_ID POD_NAME K8S_CONFIG_DIR K8S_SECRETS_DIR"
@@ -110,6 +111,8 @@ def test_the_readme_explains_every_value(value: str) -> None:
         ("runners.podSecurity=lax", "runners.podSecurity"),
         ("runners.imagePullSecrets={A_B}", "runners.imagePullSecrets.0"),
         ("runners.podTemplate.kind=Pod", "runners.podTemplate"),
+        ("runners.priorityClasses.runner=Not_This", "runners.priorityClasses.runner"),
+        ("pools[0].mode=k8s", "pools.0"),
         ("valkey.maxMemory=1Gi", "valkey.maxMemory"),
         ("valkey.persistence.size=large", "valkey.persistence.size"),
         ("valkey.users.runner=two words", "valkey.users.runner"),

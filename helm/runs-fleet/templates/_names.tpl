@@ -47,6 +47,19 @@ helm.sh/chart: {{ printf "%s-%s" .root.Chart.Name .root.Chart.Version | replace 
 {{- include "runs-fleet.account" (dict "root" . "component" "runner" "account" .Values.runners.serviceAccount) -}}
 {{- end }}
 
+{{/* Classes belong to the whole cluster, where another namespace may have a release of this name. */}}
+{{- define "runs-fleet.classBase" -}}
+{{- $name := include "runs-fleet.fullname" . -}}
+{{- if eq $name .Release.Namespace }}{{ $name }}{{ else }}{{ printf "%s-%s" .Release.Namespace $name }}{{ end -}}
+{{- end }}
+
+{{/* (dict "root" $ "kind" "runner"); without `create` a name that is not given is nobody's */}}
+{{- define "runs-fleet.priorityClass" -}}
+{{- $classes := .root.Values.runners.priorityClasses -}}
+{{- $made := ternary (printf "%s-%s" (include "runs-fleet.classBase" .root) .kind) "" $classes.create -}}
+{{- index $classes .kind | default $made -}}
+{{- end }}
+
 {{- define "runs-fleet.secret" -}}
 {{- .Values.secrets.existingSecret | default (include "runs-fleet.fullname" .) -}}
 {{- end }}
@@ -86,6 +99,18 @@ helm.sh/chart: {{ printf "%s-%s" .root.Chart.Name .root.Chart.Version | replace 
 redis://{{ include "runs-fleet.fullname" . }}-valkey.{{ .Release.Namespace }}.svc:6379
 {{- else -}}
 {{- .Values.valkey.external.url -}}
+{{- end -}}
+{{- end }}
+
+{{/* The content of a pools.yaml, or nothing when no pool is asked for. */}}
+{{- define "runs-fleet.pools" -}}
+{{- if or .Values.pools .Values.ephemeralPools -}}
+pools:
+{{ toYaml .Values.pools }}
+{{- with .Values.ephemeralPools }}
+ephemeral:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
 {{- end -}}
 {{- end }}
 
