@@ -209,6 +209,8 @@ class World:
             "RUNS_FLEET_HOST": "127.0.0.1",
             "RUNS_FLEET_METRICS_HOST": "127.0.0.1",
             "RUNS_FLEET_REPORT_SECRET": self.report_secret,
+            # A registration costs five of the points that this GitHub gives.
+            "RUNS_FLEET_GITHUB_REGISTRATIONS": str(self.plan.github.secondary_points // 5),
             **self.plan.env,
         }
 

@@ -8,9 +8,10 @@ from typing import Literal
 import httpx
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
-from runs_fleet.errors import NotThere, Refused
+from runs_fleet.errors import NotThere, RateLimited, Refused
 from runs_fleet.github.api import GitHubApi
 from runs_fleet.github.calls import REGISTER, Call, read
+from runs_fleet.github.registrations import Registrations
 from runs_fleet.github.single_flight import SingleFlight
 from runs_fleet.models import JobEvent, Phase, Registration, Scope
 from runs_fleet.ports import JitRunner
@@ -77,9 +78,15 @@ class GitHubClient:
     """
 
     def __init__(
-        self, api: GitHubApi, *, runner_group: str = "Default", scope_rule: ScopeRule = "auto"
+        self,
+        api: GitHubApi,
+        *,
+        runner_group: str = "Default",
+        scope_rule: ScopeRule = "auto",
+        registrations: Registrations | None = None,
     ) -> None:
         self.api = api
+        self._registrations = registrations or Registrations(clock=api.clock)
         self._group_name = runner_group
         self._scope_rule = scope_rule
         self._groups = SingleFlight[Scope, _FoundGroup](
@@ -87,7 +94,12 @@ class GitHubClient:
         )
 
     def mint(self, scope: Scope, runner: str, labels: Sequence[str]) -> JitRunner:
-        """Register an ephemeral JIT runner with exactly these labels. Raises NameTaken."""
+        """Register an ephemeral JIT runner with exactly these labels. Raises NameTaken.
+
+        Raises RateLimited at once when it is not this runner's turn.
+        """
+        payer = scope.installation_id or scope.org or scope.repo
+        self._registrations.enter(payer, runner, scope.repo)
         body = {
             "name": runner,
             "runner_group_id": self._group(scope),
@@ -101,6 +113,9 @@ class GitHubClient:
             raise Refused(
                 f"{error}; no such place, no such runner group, or the App lacks the permission"
             ) from error
+        except RateLimited:
+            self._registrations.refused(payer)
+            raise
         jit = read(_Jit, response, call)
         return JitRunner(jit.runner.id, jit.runner.name, jit.encoded_jit_config)
 

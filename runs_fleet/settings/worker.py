@@ -70,6 +70,9 @@ class WorkerSettings(MarketSettings):
     weights: Weights = setting(
         "WEIGHTS", "a comma list such as acme/shop=3,octo/*=0.5", default_factory=dict
     )
+    github_registrations: Annotated[int, Field(ge=1, le=100_000)] = setting(
+        "GITHUB_REGISTRATIONS", "a number a minute from 1 to 100000", default=180
+    )
     registration: Annotated[Literal["jit", "jit+token"], LOWER] = setting(
         "REGISTRATION", "jit, or jit+token", default="jit"
     )

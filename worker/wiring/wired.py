@@ -21,11 +21,13 @@ from activities.sweeps import (
 from intake.intake import Intake
 from intake.requests import Routing
 from runs_fleet.census import SweepRequest
+from runs_fleet.fairness import weights
 from runs_fleet.github.api import GitHubApi
 from runs_fleet.github.auth import AppKey
 from runs_fleet.github.client import GitHubClient
 from runs_fleet.github.events import JobQueued
 from runs_fleet.github.notices import GitHubNotices
+from runs_fleet.github.registrations import Registrations
 from runs_fleet.github.sweep import SweepClient
 from runs_fleet.ports import Archive, ConfigStore, Inventory, Provider
 from runs_fleet.settings.worker import WorkerSettings
@@ -85,8 +87,14 @@ def github(settings: WorkerSettings, counts: Counts) -> GitHubClient:
     """Reach GitHub. Raises Refused when the App's key cannot be used."""
     key = AppKey.from_pem(settings.github_app_id, settings.app_key())
     api = GitHubApi(settings.github_api_url, key, on_call=counts.github_call)
+    registrations = Registrations(
+        settings.github_registrations, weight=weights(settings.weights), shown=counts.waiting
+    )
     return GitHubClient(
-        api, runner_group=settings.github_runner_group, scope_rule=settings.github_scope
+        api,
+        runner_group=settings.github_runner_group,
+        scope_rule=settings.github_scope,
+        registrations=registrations,
     )
 
 
