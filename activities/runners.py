@@ -1,13 +1,14 @@
 """Makes a runner's machine, registers the runner, and takes both away."""
 
 from contextlib import suppress
+from datetime import timedelta
 from typing import Self
 
 from temporalio import activity
 
 from activities.verdicts import verdicts
 from runs_fleet import reports
-from runs_fleet.errors import NameTaken, Refused, RunnerBusy
+from runs_fleet.errors import FleetError, NameTaken, RateLimited, Refused, RunnerBusy
 from runs_fleet.models import (
     Machine,
     MachineOrder,
@@ -18,6 +19,7 @@ from runs_fleet.models import (
     ReleaseResult,
     RunnerLookup,
 )
+from runs_fleet.placed import Placed, Placement
 from runs_fleet.pools.ports import WarmMachines
 from runs_fleet.pools.wire import MemberTake
 from runs_fleet.ports import ConfigStore, GitHub, JitRunner, Provider, RunnerConfig, Telemetry
@@ -69,6 +71,29 @@ class RunnerActivities:
         with verdicts():
             return self._provider.create(order)
 
+    @activity.defn(no_thread_cancel_exception=True)
+    def place_runner(self, wanted: Placement) -> Placed:
+        """Create the machine and register its runner: one call for what mostly goes well.
+
+        A runner that could not be registered is no failure: that is tried again by itself.
+        """
+        machine, again = self.create_machine(wanted.order), _tried_before()
+        if activity.in_activity() and activity.is_cancelled():
+            return Placed(machine=machine, trouble="not needed any more", begun=again, again=again)
+        request = wanted.registration.model_copy(update={"machine_id": machine.machine_id})
+        try:
+            registration = self._registered(request)
+        except FleetError as error:
+            return Placed(
+                machine=machine,
+                trouble=str(error),
+                refused=isinstance(error, Refused),
+                after=timedelta(seconds=error.after) if isinstance(error, RateLimited) else None,
+                begun=again or not isinstance(error, Refused | RateLimited),
+                again=again,
+            )
+        return Placed(machine=machine, registration=registration, again=again)
+
     @activity.defn
     def find_machines(self, wanted: RunnerLookup) -> list[MachineStatus]:
         """Tell the state of a runner's machines, also of ended ones."""
@@ -79,11 +104,7 @@ class RunnerActivities:
     def register_runner(self, request: RegistrationRequest) -> Registration:
         """Mint a JIT config and hand it to the machine; the secret stays in here."""
         with verdicts():
-            try:
-                minted = self._github.mint(request.scope, request.runner, request.labels)
-            except NameTaken:
-                return self._found_or_minted_again(request)
-            return self._handed_over(request, minted)
+            return self._registered(request)
 
     @activity.defn
     def release_runner(self, request: ReleaseRequest) -> ReleaseResult:
@@ -93,6 +114,13 @@ class RunnerActivities:
         if self._telemetry and request.telemetry and not result.busy:
             self._telemetry.runner_released(request.telemetry)
         return result
+
+    def _registered(self, request: RegistrationRequest) -> Registration:
+        try:
+            minted = self._github.mint(request.scope, request.runner, request.labels)
+        except NameTaken:
+            return self._found_or_minted_again(request)
+        return self._handed_over(request, minted)
 
     def _guarded(self, request: ReleaseRequest) -> ReleaseResult:
         try:
@@ -109,13 +137,22 @@ class RunnerActivities:
         return result
 
     def _removed(self, request: ReleaseRequest) -> ReleaseResult:
+        machine_ids = self._machine_ids(request)
         if request.member and self._warm is not None:
             seen = self._warm.remove(request.member, request.machine_id)
         else:
             seen = self._provider.terminate(request.runner, request.machine_id)
-        if request.machine_id and request.registered and not request.config_read:
-            self._configs.delete(request.machine_id)
+        if request.registered and not request.config_read:
+            for machine_id in machine_ids:
+                self._configs.delete(machine_id)
         return ReleaseResult(machine_seen=seen)
+
+    def _machine_ids(self, request: ReleaseRequest) -> list[str]:
+        """Name the machines that may have a config: who lost an answer has to look for them."""
+        if request.machine_id is not None:
+            return [request.machine_id]
+        found = self._provider.find(request.runner) if request.registered else []
+        return [each.machine_id for each in found]
 
     def _found_or_minted_again(self, request: RegistrationRequest) -> Registration:
         """Mend a mint whose answer was lost: keep it if it was handed over, else replace it."""
@@ -155,3 +192,7 @@ class RunnerActivities:
             runner_id = found.runner_id if found else None
         if runner_id is not None:
             self._github.delete_runner(request.scope, runner_id)
+
+
+def _tried_before() -> bool:
+    return activity.in_activity() and activity.info().attempt > 1

@@ -26,6 +26,7 @@ class Routing:
         asked = labels.allow(job.asked, self.backends)
         spec, refusal = (None, asked.message) if isinstance(asked, Refusal) else (asked.spec, None)
         return JobRequest(
+            one_call=True,
             job_id=job.job_id,
             run_id=job.run_id,
             run_attempt=job.run_attempt,

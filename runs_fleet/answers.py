@@ -10,8 +10,13 @@ from runs_fleet.decisions import rungs_of
 from runs_fleet.ledger import Ledger, Runner
 from runs_fleet.models import JobEvent, Machine, MachineStatus, Registration, ReleaseResult
 from runs_fleet.notices import Told
+from runs_fleet.placed import Placed
 from runs_fleet.reruns import KEPT, TAKEN, UNKNOWN
 
+# Verdicts that say for sure that an order made nothing.
+NEVER_MADE = ("NoCapacity", "Refused")
+# A limit that lasts longer is not waited for by a call.
+SHORT = timedelta(minutes=10)
 # A machine whose create was never answered may show late: two removals must find none.
 LOOKS_FOR_UNSEEN = 2
 # A mint whose answer got lost is only tried again after its time limit.
@@ -34,7 +39,7 @@ def created(ledger: Ledger, runner: Runner, answer: Machine | Failure, now: date
         ledger.note_machine_made(runner, answer, now)
         return
     runner.detail = answer.words
-    runner.doubtful = answer.kind not in ("NoCapacity", "Refused")
+    runner.doubtful = answer.kind not in NEVER_MADE
     if answer.kind == "NoCapacity":
         ledger.note_full(now, rungs=len(rungs_of(ledger)))
     elif answer.kind == "Refused":
@@ -42,6 +47,24 @@ def created(ledger: Ledger, runner: Runner, answer: Machine | Failure, now: date
         _give_up(ledger, answer)
     else:
         runner.drop("not_created", now)
+
+
+def placed(ledger: Ledger, runner: Runner, answer: Placed | Failure, now: datetime) -> None:
+    """Take in how the one call went that makes a machine and registers its runner."""
+    if isinstance(answer, Failure):
+        runner.registering = answer.kind not in NEVER_MADE
+        created(ledger, runner, answer, now)
+        return
+    created(ledger, runner, answer.machine, now)
+    runner.registering = answer.begun
+    runner.reminted = answer.again or (answer.begun and answer.registration is None)
+    if answer.registration is not None:
+        registered(ledger, runner, answer.registration, now)
+    elif answer.refused or (answer.after or SHORT) > SHORT:
+        kind = "Refused" if answer.refused else "RateLimited"
+        registered(ledger, runner, Failure(kind, answer.trouble, answer.after), now)
+    else:
+        runner.detail = answer.trouble
 
 
 def taken(ledger: Ledger, runner: Runner, answer: Failure | None, now: datetime) -> None:
@@ -58,7 +81,8 @@ def taken(ledger: Ledger, runner: Runner, answer: Failure | None, now: datetime)
 def wants_registration(ledger: Ledger, runner: Runner) -> bool:
     """Whether a machine just made is still of use: to its job, or to whom that owes a runner."""
     waits = ledger.demand.phase == "queued" and not ledger.over
-    return (waits or lending.owes(ledger)) and runner.machine is not None and not runner.cause
+    of_use = (waits or lending.owes(ledger)) and not (runner.cause or runner.ended)
+    return of_use and runner.machine is not None and runner.runner_id is None
 
 
 def registered(
@@ -67,7 +91,7 @@ def registered(
     """Take in how a mint ended."""
     if isinstance(answer, Registration):
         runner.runner_id = answer.runner_id
-        runner.reminted = not _at_once(runner, now)
+        runner.reminted = runner.reminted or not _at_once(runner, now)
         return
     runner.detail = answer.words
     # Its agent may have the config though the answer was lost: then it is registered.
@@ -77,7 +101,7 @@ def registered(
         ledger.quiet_until = now + answer.after
     if answer.kind == "Refused":
         # Nobody was given a config, so nobody need be asked before the machine goes.
-        runner.registering = not _at_once(runner, now)
+        runner.registering = runner.reminted or not _at_once(runner, now)
         _give_up(ledger, answer)
 
 

@@ -82,7 +82,7 @@ class Scope(Wire):
 
 
 class JobRequest(Wire):
-    """One queued GitHub job that carries our label; input of its lifecycle."""
+    """A lifecycle's input: a queued job; `one_call` makes and registers each runner in one call."""
 
     job_id: int
     run_id: int
@@ -101,6 +101,7 @@ class JobRequest(Wire):
     delivery: str = ""
     mode: Mode = "ec2"
     policy: Policy = Policy()
+    one_call: bool = False
 
 
 class JobEvent(Wire):

@@ -188,6 +188,7 @@ async def serving(
             workflows=[RunnerLifecycle, SilentPool],
             activities=[
                 runners.create_machine,
+                runners.place_runner,
                 runners.register_runner,
                 runners.release_runner,
                 runners.take_member,
@@ -219,6 +220,7 @@ def request(*, policy: Policy = QUICK, **changes: Any) -> JobRequest:
         "queued_at": now,
         "delivered_at": now,
         "policy": policy,
+        "one_call": True,
     }
     return JobRequest(**(asked | changes))
 

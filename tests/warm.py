@@ -4,6 +4,7 @@ from temporalio import workflow
 
 with workflow.unsafe.imports_passed_through():
     from runs_fleet.errors import FleetError
+    from runs_fleet.models import RunnerSpec
     from runs_fleet.pools.wire import (
         MemberLaunched,
         MemberOrder,
@@ -38,6 +39,9 @@ class TakenMembers:
 
     def launch(self, order: MemberOrder) -> MemberLaunched:
         raise AssertionError(f"a lifecycle launches no member: {order.member}")
+
+    def site(self, spec: RunnerSpec) -> str:
+        raise AssertionError(f"a lifecycle knows no site: {spec}")
 
     def stop(self, machine_id: str) -> None:
         raise AssertionError(f"a lifecycle stops no member: {machine_id}")

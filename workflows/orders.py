@@ -13,6 +13,7 @@ from runs_fleet.models import (
     Rung,
     RunnerSpec,
 )
+from runs_fleet.placed import Placement
 from runs_fleet.pools.wire import MemberTake
 
 
@@ -33,7 +34,14 @@ def machine(ledger: Ledger, runner: Runner, rung: Rung) -> MachineOrder:
     )
 
 
-def registration(ledger: Ledger, runner: Runner, made: Machine) -> RegistrationRequest:
+def placement(ledger: Ledger, runner: Runner, rung: Rung) -> Placement:
+    """Order a machine and its runner's registration at once."""
+    order = machine(ledger, runner, rung)
+    runner.registering = True
+    return Placement(order=order, registration=registration(ledger, runner, None))
+
+
+def registration(ledger: Ledger, runner: Runner, made: Machine | None) -> RegistrationRequest:
     """Register with exactly the job's labels; JIT adds none.
 
     The agent's own limits are a little longer than the lifecycle's, which has the better view.
@@ -41,7 +49,7 @@ def registration(ledger: Ledger, runner: Runner, made: Machine) -> RegistrationR
     policy = ledger.request.policy
     return RegistrationRequest(
         runner=runner.name,
-        machine_id=made.machine_id,
+        machine_id=made.machine_id if made else "",
         scope=ledger.request.scope,
         labels=ledger.request.labels,
         idle_limit=policy.pickup_timeout + timedelta(minutes=1),

@@ -20,7 +20,7 @@ with workflow.unsafe.imports_passed_through():
     )
     from runs_fleet.outcomes import JobOutcome
     from runs_fleet.pools.wire import PoolAnswer
-    from workflows import attributes, inquiries, options, orders, poolside
+    from workflows import attributes, inquiries, options, orders, placing, poolside
     from workflows.answers import Handle, answer, settled
     from workflows.market_watch import MarketWatch
 
@@ -205,20 +205,14 @@ class RunnerLifecycle:
         runner = active if active and not step.fresh else ledger.next_runner(workflow.now())
         if step.fresh:
             claiming.cold(ledger, runner)
-        order = orders.machine(ledger, runner, step.rung)
-        creating = workflow.start_activity_method(
-            RunnerActivities.create_machine,
-            order,
-            summary=f"{step.rung.market}, attempt {runner.attempt}, order {ledger.orders}",
-            **options.CREATE,
-        )
+        creating = placing.begin(ledger, runner, step.rung)
         self._show()
         try:
             await settled(creating, unneeded=lambda: ledger.demand.phase != "queued")
         finally:
             # A lifecycle that its worker drops from memory ends here too, and knows no answer.
             if creating.done():
-                answers.created(ledger, runner, answer(creating).told, workflow.now())
+                placing.ended(ledger, runner, answer(creating).told)
         if answers.wants_registration(ledger, runner):
             self._begin_mint(runner)
 

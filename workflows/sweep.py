@@ -13,6 +13,7 @@ with workflow.unsafe.imports_passed_through():
     from workflows.answers import Answer
     from workflows.memory import Memory
     from workflows.sweep_archive import archive
+    from workflows.sweep_members import members
     from workflows.sweep_parts import Parts
     from workflows.tally import NoAnswer, Tally, looked
 
@@ -48,6 +49,7 @@ class Sweep:
             "deliveries": parts.deliveries,
             "machines": lambda tally: parts.machines(tally, roll=roll, listed=listed),
             "strays": lambda tally: parts.strays(tally, roll=roll, listed=listed),
+            "members": lambda tally: members(tally, request, self._memory, listed),
             "lost": lambda tally: parts.lost(tally, roll=roll, listed=listed),
             "configs": lambda tally: parts.configs(tally, listed=listed),
             "registrations": parts.registrations,

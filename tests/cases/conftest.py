@@ -73,6 +73,7 @@ async def served(server: TemporalServer, address: str) -> AsyncIterator[Fleet]:
     jobs = JobActivities(github)
     activities: list[Callable[..., Any]] = [
         runners.create_machine,
+        runners.place_runner,
         runners.register_runner,
         runners.release_runner,
         runners.find_machines,

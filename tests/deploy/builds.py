@@ -123,6 +123,7 @@ class Site:
         jobs = JobActivities(self.github)
         return [
             runners.create_machine,
+            runners.place_runner,
             runners.register_runner,
             runners.release_runner,
             jobs.look_up_job,

@@ -8,14 +8,23 @@ from typing import Any
 from runs_fleet import answers, decisions, lending, notices, story
 from runs_fleet.ledger import Ledger, Runner
 from runs_fleet.loans import LoanNews
-from runs_fleet.models import JobEvent, JobRequest, MachineEvent, RunnerLookup, RunnerReport
+from runs_fleet.models import (
+    JobEvent,
+    JobRequest,
+    MachineEvent,
+    Rung,
+    RunnerLookup,
+    RunnerReport,
+)
 from tests.model.calls import Call, Courier, Limits
 from tests.model.outside import Outside
 from workflows import options, orders
 
 Turns = Generator[datetime | None, None, None]
 MOST_STEPS_A_MINUTE = 60
-CREATE, REGISTER = Limits.of(options.CREATE), Limits.of(options.REGISTER)
+CREATE, PLACE, REGISTER = (
+    Limits.of(each) for each in (options.CREATE, options.PLACE, options.REGISTER)
+)
 RELEASE, ASK = Limits.of(options.RELEASE), Limits.of(options.ASK)
 TRACE, RERUN, TELL = (Limits.of(each) for each in (options.TRACE, options.RERUN, options.TELL))
 
@@ -193,17 +202,25 @@ class Lifecycle:
     def _create(self, step: decisions.Create) -> Turns:
         ledger, active = self.ledger, self.ledger.active
         runner = active if active and not step.fresh else ledger.next_runner(self.clock.now)
-        order = orders.machine(ledger, runner, step.rung)
-        self._log("order", order.token, step.rung.market)
-        call = self._call(lambda: self.outside.runners.create_machine(order), CREATE)
+        take_in = answers.placed if ledger.request.one_call else answers.created
+        call = self._order(runner, step.rung)
         try:
             yield from self._settled(call, lambda: ledger.demand.phase != "queued")
         except Cancelled:
-            answers.created(ledger, runner, call.answer, self.clock.now)
+            take_in(ledger, runner, call.answer, self.clock.now)
             raise
-        answers.created(ledger, runner, call.answer, self.clock.now)
+        take_in(ledger, runner, call.answer, self.clock.now)
         if answers.wants_registration(ledger, runner):
             self._begin_mint(runner)
+
+    def _order(self, runner: Runner, rung: Rung) -> Call:
+        if self.ledger.request.one_call:
+            wanted = orders.placement(self.ledger, runner, rung)
+            self._log("place", wanted.order.token, rung.market)
+            return self._call(lambda: self.outside.place(wanted), PLACE)
+        order = orders.machine(self.ledger, runner, rung)
+        self._log("order", order.token, rung.market)
+        return self._call(lambda: self.outside.runners.create_machine(order), CREATE)
 
     def _begin_mint(self, runner: Runner) -> None:
         assert runner.machine is not None

@@ -10,6 +10,7 @@ from runs_fleet.ledger import Ledger
 from runs_fleet.loans import LoanNews
 from runs_fleet.models import JobEvent, ReleaseRequest
 from runs_fleet.notices import Notice, Told
+from runs_fleet.placed import Placed, Placement
 from tests.model.chaos import Chaos
 from tests.model.clock import Clock
 from tests.model.cloud import Cloud
@@ -30,9 +31,17 @@ class Outside:
     def __init__(self, clock: Clock, chaos: Chaos, github: GitHub, cloud: Cloud) -> None:
         self.clock, self.chaos, self.github, self.cloud = clock, chaos, github, cloud
         self.others: Mapping[int, Borrower] = {}
+        self.asked = set[str]()
         self.runners = RunnerActivities(
             cloud, cloud, github, report_secret="s", reports_address="q"
         )
+
+    def place(self, wanted: Placement) -> Placed:
+        """Make a runner; every call but the first of an order is a repeat, as Temporal tells."""
+        token = wanted.order.token
+        again = token in self.asked
+        self.asked.add(token)
+        return self.runners.place_runner(wanted).model_copy(update={"again": again})
 
     def release(self, request: ReleaseRequest) -> Any:
         self.cloud.force = request.force

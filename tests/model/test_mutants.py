@@ -24,7 +24,7 @@ MISTAKES = {
         DECISIONS, "(active.machine is not None or active.registering)", "False"
     ),
     "a create without an answer counts as none": Mistake(
-        ANSWERS, 'answer.kind not in ("NoCapacity", "Refused")', "False"
+        ANSWERS, "runner.doubtful = answer.kind not in NEVER_MADE", "runner.doubtful = False"
     ),
     "a finished job's runner is kept": Mistake(
         DECISIONS,

@@ -48,6 +48,8 @@ class World:
         self.outside.others = self.lifecycles
         self.early: dict[int, list[JobEvent]] = {}
         self.open = 0
+        # Lifecycles that began long ago go on making their runners in two calls.
+        self.one_call = seed % 4 > 0
         self.github.on_rerun = self._run_again
         for job_id in range(1, self.rng.choice(JOBS) + 1):
             self._plan(self._job(job_id))
@@ -115,6 +117,7 @@ class World:
             queued_at=queued_at,
             delivered_at=self.clock.now,
             policy=POLICY,
+            one_call=self.one_call,
         )
 
     def _start(self, request: JobRequest) -> None:

@@ -86,6 +86,7 @@ class Fleet:
                 workflows=[RunnerLifecycle],
                 activities=[
                     runners.create_machine,
+                    runners.place_runner,
                     runners.register_runner,
                     runners.release_runner,
                     jobs.look_up_job,

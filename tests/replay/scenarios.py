@@ -7,10 +7,14 @@ from typing import Any
 
 from temporalio.client import Client
 
+from runs_fleet import names
 from runs_fleet.errors import Refused, Unavailable
-from runs_fleet.models import Market, Phase
+from runs_fleet.models import Machine, Market, Phase, RunnerSpec
+from runs_fleet.pools.wire import PoolAnswer
 from tests.fakes import MemoryConfigs, MemoryGitHub, MemoryProvider
 from tests.lifecycles import QUICK, Job, begin, eventually, request
+from tests.warm import SilentPool
+from workflows.runner_lifecycle import RunnerLifecycle
 
 HASTY = QUICK.model_copy(update={"boot_timeout": timedelta(milliseconds=400)})
 PATIENT = QUICK.model_copy(update={"theft_grace": timedelta(seconds=2)})
@@ -46,6 +50,31 @@ async def completed(stage: Stage) -> Job:
     await job.says_agent("started")
     await job.says_github("completed", on=job.runner(), conclusion="success")
     await job.says_agent("finished", outcome="Succeeded")
+    return job
+
+
+async def given_a_warm_machine(stage: Stage) -> Job:
+    """Take the machine that a pool has assigned."""
+    pool = await stage.temporal.start_workflow(
+        SilentPool.run, id=names.pool("ec2", "warm"), task_queue=stage.queue
+    )
+    asked = QUICK.model_copy(update={"pool_patience": timedelta(minutes=1)})
+    job = await stage.start(policy=asked, spec=RunnerSpec(pool="warm"))
+    await eventually(lambda: pool.query(SilentPool.claims))
+    answer = PoolAnswer(
+        kind="assigned",
+        job_id=job.job_id,
+        attempt=1,
+        pool="warm",
+        member=names.member("warm", "abcdef", 1),
+        tier="hot",
+        machine=Machine(machine_id="i-warm"),
+        wake="wake",
+    )
+    await job.handle.signal(RunnerLifecycle.pool, answer)
+    await job.runs_to_its_end()
+    await eventually(lambda: pool.query(SilentPool.leaves))
+    await pool.signal(SilentPool.end)
     return job
 
 
@@ -201,6 +230,7 @@ async def vanished(stage: Stage) -> Job:
 
 ENDS: dict[Scenario, str] = {
     completed: "completed",
+    given_a_warm_machine: "completed",
     failed: "completed",
     cancelled_before_create: "cancelled",
     cancelled_during_create: "cancelled",

@@ -55,7 +55,7 @@ def test_histories_are_small_and_say_nothing_of_the_machine_that_recorded() -> N
 async def test_commands_in_another_order_are_noticed(replayer: Replayer) -> None:
     swapped = {"create_machine": "register_runner", "register_runner": "create_machine"}
     with pytest.raises(NondeterminismError, match="create_machine"):
-        await replayer.replay_workflow(doctored("completed", swapped))
+        await replayer.replay_workflow(doctored("completed_in_two_calls", swapped))
 
 
 async def test_a_command_that_the_code_no_longer_gives_is_noticed(replayer: Replayer) -> None:

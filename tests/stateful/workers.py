@@ -27,6 +27,7 @@ class Workers:
         jobs = JobActivities(site)
         self._activities: list[Callable[..., Any]] = [
             runners.create_machine,
+            runners.place_runner,
             runners.register_runner,
             runners.release_runner,
             runners.find_machines,

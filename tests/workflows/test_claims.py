@@ -32,7 +32,8 @@ class Pool:
 
     async def heard(self, number: int = 1) -> PoolClaim:
         """Wait for the n-th claim."""
-        return (await eventually(lambda: self._claims(number)))[number - 1]
+        claims: list[PoolClaim] = await eventually(lambda: self._claims(number))
+        return claims[number - 1]
 
     async def _claims(self, number: int) -> list[PoolClaim]:
         claims = await self.handle.query(SilentPool.claims)

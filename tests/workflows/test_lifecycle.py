@@ -139,15 +139,15 @@ async def test_an_operators_cancel_takes_even_a_busy_runner(
     github.forget(job.runner())
 
 
-async def test_the_list_shows_where_a_job_stands(
-    start: Start, temporal: Client, configs: MemoryConfigs
-) -> None:
+async def test_the_list_shows_where_a_job_stands(start: Start, temporal: Client) -> None:
     job = await start()
-    await eventually(lambda: configs.held)
-    shown = await temporal.get_workflow_handle(job.handle.id).describe()
-    described = {pair.key.name: pair.value for pair in shown.typed_search_attributes}
-    assert described["RunnerState"] == "booting"
-    assert described["MachineType"] == "c7g.xlarge"
+
+    async def shown() -> dict[str, object]:
+        told = await temporal.get_workflow_handle(job.handle.id).describe()
+        found = {pair.key.name: pair.value for pair in told.typed_search_attributes}
+        return found if found["RunnerState"] == "booting" else {}
+
+    assert (await eventually(shown))["MachineType"] == "c7g.xlarge"
     await job.runs_to_its_end()
     await job.outcome()
 
