@@ -34,6 +34,9 @@ class Counts:
             "runs_fleet_registrations_waiting",
             "Runners that wait for GitHub's limit of registrations",
         )
+        self._jobs = meter.create_gauge(
+            "runs_fleet_jobs", "Jobs that are not over, by mode and state, as the search shows them"
+        )
 
     def budget(self, name: str, rate: float) -> None:
         """Show what a budget has come to."""
@@ -54,6 +57,10 @@ class Counts:
     def market(self, state: str, count: int) -> None:
         """Show how much of the market is left out of orders; each worker shows the same."""
         self._market.set(count, {"state": state})
+
+    def jobs(self, mode: str, state: str, count: int) -> None:
+        """Show how many jobs are in a state; each worker of the mode shows the same."""
+        self._jobs.set(count, {"mode": mode, "state": state})
 
     def github_call(self, method: str, route: str, status: int) -> None:
         """Count one call to GitHub; status 0 means that nobody answered."""

@@ -1,5 +1,7 @@
 """A worker of EC2 mode: EC2, SSM and SQS."""
 
+from functools import partial
+
 import boto3
 from temporalio.client import Client
 from temporalio.runtime import Runtime
@@ -21,6 +23,7 @@ from runs_fleet.queues.sqs import SqsInbox
 from runs_fleet.queues.telemetry import CloudWatchTelemetry
 from runs_fleet.settings import Ec2Settings, LaunchTemplate
 from worker.counts import Counts
+from worker.depth import QueueDepth
 from worker.deliveries import MachineDeliveries, ReportDeliveries
 from worker.market import MarketLink
 from worker.relay import Relay
@@ -72,6 +75,7 @@ def wire(
         carriers=[
             *_relays(settings, temporal, aws, counts=counts),
             MarketLink(temporal, settings.mode, memory, counts.market),
+            QueueDepth(temporal, settings.mode, partial(counts.jobs, settings.mode)),
             *([wired.Closing(telemetry.close)] if telemetry else []),
         ],
         cloud="aws",

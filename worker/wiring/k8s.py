@@ -1,6 +1,7 @@
 """A worker of Kubernetes mode: Jobs, Secrets and Valkey Streams."""
 
 from datetime import timedelta
+from functools import partial
 
 import redis
 from temporalio.client import Client
@@ -24,6 +25,7 @@ from runs_fleet.queues.valkey_fifo import FifoInbox
 from runs_fleet.settings import K8sSettings
 from worker.counts import Counts
 from worker.deliveries import ReportDeliveries
+from worker.depth import QueueDepth
 from worker.relay import Relay
 from worker.spooled import SpoolDeliveries
 from worker.watching import Watching
@@ -67,6 +69,7 @@ def wire(settings: K8sSettings, temporal: Client, runtime: Runtime) -> Wired:
         carriers=[
             *_relays(settings, temporal, streams, counts=counts),
             Watching(temporal, K8sWatch(client, settings.namespace, fleet=place.fleet), counts),
+            QueueDepth(temporal, settings.mode, partial(counts.jobs, settings.mode)),
             wired.Closing(telemetry.close),
         ],
         cloud="kubernetes",
