@@ -37,6 +37,9 @@ class EarlyEvents:
         known = self.of(event.job_id)
         if known and RANK[known.phase] > RANK[event.phase]:
             event = known
+        elif known and event.runner_name is None:
+            # Some completed events no longer name the runner that the job had.
+            event = event.model_copy(update={"runner_name": known.runner_name})
         self._events[event.job_id] = (self._clock() + self._life, event)
         self._events.move_to_end(event.job_id)
         while len(self._events) > self._most:

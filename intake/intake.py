@@ -20,6 +20,7 @@ from runs_fleet import names
 from runs_fleet.errors import Refused, Unavailable
 from runs_fleet.github.events import JobMoved, JobQueued
 from runs_fleet.models import JobEvent, JobRequest
+from runs_fleet.reruns import FAILED
 from workflows import attributes
 from workflows.runner_lifecycle import RunnerLifecycle
 
@@ -56,7 +57,7 @@ class Intake:
         """Start the job's lifecycle, unless the job is known to be over already."""
         client = self._connected()
         early = self._early.of(job.job_id)
-        if early and early.phase == "completed":
+        if early and early.phase == "completed" and not _perhaps_lost(early):
             return Ack(result="over", job=job.job_id, reason=OVER_EARLY)
         request = self._routing.request(job)
         ack = await _start(client, request, early=early)
@@ -148,6 +149,12 @@ async def _signal_pool(client: Client, event: JobEvent) -> bool:
         return False
     handle = client.get_workflow_handle(names.pool("ec2", pool[0]))
     return await _told(handle, event)
+
+
+def _perhaps_lost(event: JobEvent) -> bool:
+    """Whether a job may have failed because a machine of ours was lost: then it runs again."""
+    failed = event.conclusion in FAILED
+    return failed and bool(names.owner(event.runner_name) or names.pool_of(event.runner_name))
 
 
 def _concerned(event: JobEvent) -> list[int]:

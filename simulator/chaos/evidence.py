@@ -71,8 +71,17 @@ class Evidence(BaseModel):
 
     @property
     def lost(self) -> dict[str, datetime]:
-        """Those of them for which no job is to blame, so that theirs must run again."""
+        """Those of them for which no job is to blame, so that theirs may run again."""
         return _earliest(deed for deed in self.done if deed.kind in LOSSES)
+
+    @property
+    def plainly_lost(self) -> dict[str, datetime]:
+        """Those of them to which nothing had happened before, so that theirs must run again.
+
+        What has killed itself cannot be lost any more, nor does its node take it along.
+        """
+        killed = self.killed
+        return {name: at for name, at in self.lost.items() if at <= killed[name]}
 
     @property
     def cancelled(self) -> set[int]:
@@ -86,6 +95,10 @@ class Evidence(BaseModel):
     def lost_to_chaos(self, job: JobRecord) -> bool:
         """Whether the job's machine was lost to the chaos, before GitHub had concluded it."""
         return _before(job, self._among(self.lost, job))
+
+    def plainly_lost_to_chaos(self, job: JobRecord) -> bool:
+        """Whether it was, while nothing else had happened to the machine."""
+        return _before(job, self._among(self.plainly_lost, job))
 
     def killed_by_chaos(self, job: JobRecord) -> bool:
         """Whether the chaos has taken the job's machine, before GitHub had concluded it."""

@@ -42,7 +42,7 @@ def _lost(evidence: Evidence) -> Iterator[Broken]:
             continue
         elif not job.runners:
             yield Broken("lost", f"job {job.id} is {job.conclusion} and never ran", job.id)
-        elif evidence.lost_to_chaos(job) and not _made_good(evidence, job):
+        elif evidence.plainly_lost_to_chaos(job) and not _made_good(evidence, job):
             yield Broken("lost", f"job {job.id} was lost and did not run again", job.id)
 
 

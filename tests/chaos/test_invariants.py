@@ -64,6 +64,12 @@ FINE = {
         machines=(machine(), machine(machine_id="i-next", **LATER))
     ),
     "a job that killed itself stays failed": lost(deeds=(loss("oom_kill"),)),
+    "a job that had killed itself before its node was lost": lost(
+        deeds=(loss("oom_kill"), loss("node_loss", 3.5))
+    ),
+    "a job that had killed itself before its node was lost ran again": lost(
+        AGAIN, deeds=(loss("oom_kill"), loss("node_loss", 3.5))
+    ),
     "a job lost with a node that was drained ran again": lost(AGAIN, deeds=(loss("drain"),)),
     "a busy machine ended by the chaos": evidence(
         machines=(machine(**STRUCK),), deeds=(loss("preemption", 2.5),)
@@ -83,6 +89,10 @@ BROKEN: dict[str, tuple[Evidence, Breach]] = {
         "lost",
     ),
     "a lost job that did not run again": (lost(), "lost"),
+    "a lost job that was killed once more and did not run again": (
+        lost(deeds=(LOSS, loss("oom_kill", 3.5))),
+        "lost",
+    ),
     "a job that ran on two runners": (
         evidence(job(runners=(runner_name(7), runner_name(8)))),
         "duplicated",

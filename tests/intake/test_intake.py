@@ -195,6 +195,20 @@ async def test_news_of_a_job_without_workflow_is_kept(desk: Desk) -> None:
     assert (await desk.intake.queued(job)).result == "over"
 
 
+@pytest.mark.parametrize("conclusion", ["failure", "cancelled"])
+async def test_a_job_that_failed_on_a_runner_of_ours_is_looked_into_though_it_is_over(
+    desk: Desk, conclusion: str
+) -> None:
+    job, other = desk.job(), desk.job()
+    await desk.intake.moved(news(job, runner=names.runner(other.job_id, 1)))
+    over = news(job, "completed")
+    event = over.event.model_copy(update={"conclusion": conclusion})
+    await desk.intake.moved(replace(over, event=event))
+    assert (await desk.intake.queued(job)).result == "started"
+    [told] = await desk.signals(job.job_id)
+    assert (told.phase, told.runner_name) == ("completed", names.runner(other.job_id, 1))
+
+
 async def test_a_job_that_runs_before_it_is_queued_is_started_with_that_news(desk: Desk) -> None:
     job = desk.job()
     await desk.intake.moved(news(job, runner="somebody-elses-runner"))
