@@ -152,14 +152,7 @@ class CloudActivities:
         """
         scope = orphan.scope or self._github.scope(orphan.machine.repo)
         found = self._github.find_runner(scope, orphan.machine.runner)
-        if found is None:
-            return False
-        try:
-            if not found.busy:
-                self._github.delete_runner(scope, found.runner_id)
-        except RunnerBusy:
-            return True
-        return found.busy
+        return found is not None and works(self._github, scope, found)
 
 
 class GitHubActivities:
@@ -239,6 +232,16 @@ def _glean(wanted: ScopeList, look: Callable[[Scope], Iterator[None]]) -> dict[s
             errors.append(str(error))
         repos.append(scope.repo)
     return {"repos": repos, "errors": errors}
+
+
+def works(github: SweptGitHub, scope: Scope, found: Registration) -> bool:
+    """Remove a registration, or learn that its runner works."""
+    try:
+        if not found.busy:
+            github.delete_runner(scope, found.runner_id)
+    except RunnerBusy:
+        return True
+    return found.busy
 
 
 def _idle(page: Sequence[Registration], scope: Scope, place: str) -> list[FoundRegistration]:

@@ -11,15 +11,28 @@ from runs_fleet.outcomes import JobOutcome
 
 OwnerState = Literal["open", "closed", "absent"]
 PartName = Literal[
-    "deliveries", "machines", "strays", "lost", "configs", "registrations", "queued", "archive"
+    "deliveries",
+    "machines",
+    "strays",
+    "members",
+    "lost",
+    "configs",
+    "registrations",
+    "queued",
+    "archive",
 ]
 
 
 class OwnedMachine(Wire):
-    """A machine that bears our tags and has not ended; or what `remains` of one that has."""
+    """A machine that bears our tags and has not ended; or what `remains` of one that has.
+
+    A `member` of a pool has no runner until a job takes it; then it is as any other machine.
+    """
 
     machine_id: str
     runner: str
+    pool: str = ""
+    member: str = ""
     repo: str = ""
     launched_at: datetime
     remains: bool = False

@@ -2,7 +2,7 @@
 
 import asyncio
 import re
-from collections.abc import AsyncIterator, Collection, Iterator
+from collections.abc import AsyncIterator, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 
@@ -20,7 +20,7 @@ from temporalio.service import RPCError, RPCStatusCode
 from runs_fleet import names
 from runs_fleet.census import EndedCall, EndedRoll, OwnerState, Roll, RollCall
 from runs_fleet.errors import Unavailable
-from runs_fleet.models import MachineEvent, Scope
+from runs_fleet.models import MachineEvent, Mode, Scope
 from runs_fleet.outcomes import JobOutcome
 from workflows import attributes
 from workflows.runner_lifecycle import RunnerLifecycle
@@ -38,7 +38,7 @@ OURS = 'WorkflowType="RunnerLifecycle"'
 
 
 class TemporalLifecycles:
-    """The Lifecycles port, and what the archive's activities need."""
+    """The ports Lifecycles and Keepers, and what the archive's activities need."""
 
     def __init__(self, temporal: Client, *, most_ended: int = MOST_ENDED) -> None:
         self._temporal, self._most_ended = temporal, most_ended
@@ -57,21 +57,22 @@ class TemporalLifecycles:
 
     async def states(self, job_ids: Collection[int]) -> dict[int, OwnerState]:
         """Tell for sure which are open, some at a time."""
-        turn = asyncio.Semaphore(AT_ONCE)
-
-        async def one(job_id: int) -> OwnerState:
-            async with turn:
-                return await self._state(job_id)
-
         wanted = list(job_ids)
-        return dict(zip(wanted, await asyncio.gather(*map(one, wanted)), strict=True))
+        found = await self._all_states(list(map(names.lifecycle, wanted)))
+        return dict(zip(wanted, found, strict=True))
+
+    async def keepers(self, mode: Mode, pools: Collection[str]) -> dict[str, OwnerState]:
+        """Tell for sure which pools somebody keeps."""
+        wanted = list(pools)
+        found = await self._all_states([names.pool(mode, each) for each in wanted])
+        return dict(zip(wanted, found, strict=True))
 
     async def progress(self, job_id: int) -> JobOutcome | None:
         """Ask one what happened so far; None when it is not open."""
         handle = self._temporal.get_workflow_handle(names.lifecycle(job_id))
         with _translated():
             try:
-                if await self._state(job_id) != "open":
+                if await self._state(handle.id) != "open":
                     return None
                 return await handle.query(RunnerLifecycle.progress, rpc_timeout=CALL_LIMIT)
             except WorkflowQueryFailedError as error:
@@ -128,8 +129,17 @@ class TemporalLifecycles:
         with _translated():
             return (await self._temporal.count_workflows(query, rpc_timeout=CALL_LIMIT)).count
 
-    async def _state(self, job_id: int) -> OwnerState:
-        handle = self._temporal.get_workflow_handle(names.lifecycle(job_id))
+    async def _all_states(self, workflow_ids: Sequence[str]) -> list[OwnerState]:
+        turn = asyncio.Semaphore(AT_ONCE)
+
+        async def one(workflow_id: str) -> OwnerState:
+            async with turn:
+                return await self._state(workflow_id)
+
+        return await asyncio.gather(*map(one, workflow_ids))
+
+    async def _state(self, workflow_id: str) -> OwnerState:
+        handle = self._temporal.get_workflow_handle(workflow_id)
         with _translated():
             try:
                 found = await handle.describe(rpc_timeout=CALL_LIMIT)

@@ -15,6 +15,7 @@ from runs_fleet.models import (
     MachineEvent,
     MachineOrder,
     MachineStatus,
+    Mode,
     Registration,
     Scope,
 )
@@ -37,6 +38,7 @@ class Outside:
     log: list[Delivery] = field(default_factory=list)
     waiting: list[WaitingJob] = field(default_factory=list)
     owners: dict[int, OwnerState] = field(default_factory=dict)
+    keepers: dict[str, OwnerState] = field(default_factory=dict)
     shown: dict[int, str] = field(default_factory=dict)
     attempts: dict[int, tuple[Attempt, ...]] = field(default_factory=dict)
     scopes: list[Scope] = field(default_factory=lambda: [ACME])
@@ -58,6 +60,22 @@ class Outside:
         self.registered[runner] = Registration(runner_id=job, runner=runner)
         if state is not None:
             self.owners[job] = state
+        return machine_id
+
+    def member(self, number: int, *, runner: str = "", minted: bool = False) -> str:
+        """Make a pool's member with a config, and with a registration under its pool's label."""
+        name, machine_id = names.member("default", "abc123", number), f"i-{number:017x}"
+        self.alive[machine_id] = OwnedMachine(
+            machine_id=machine_id,
+            runner=runner,
+            pool="default",
+            member=name,
+            launched_at=LONG_AGO,
+        )
+        self.held[machine_id] = LONG_AGO
+        if minted:
+            known = names.member_runner(name, 3)
+            self.registered[known] = Registration(runner_id=number, runner=known, online=True)
         return machine_id
 
     def deliver(self, guid: str, *, ok: bool = False) -> None:
@@ -86,6 +104,10 @@ class MemoryLifecycles:
     async def states(self, job_ids: Collection[int]) -> dict[int, OwnerState]:
         self.outside.enter("states")
         return {job: self.outside.owners.get(job, "absent") for job in job_ids}
+
+    async def keepers(self, mode: Mode, pools: Collection[str]) -> dict[str, OwnerState]:
+        self.outside.enter("keepers")
+        return {pool: self.outside.keepers.get(pool, "absent") for pool in pools}
 
     async def progress(self, job_id: int) -> JobOutcome | None:
         self.outside.enter("progress")

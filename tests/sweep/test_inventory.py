@@ -11,13 +11,18 @@ from runs_fleet.aws.clients import Clients
 from runs_fleet.errors import RateLimited, Unavailable
 from runs_fleet.models import Arch, MachineOrder
 from runs_fleet.ports import Inventory, RunnerConfig
+from runs_fleet.providers.ec2.catalog import InstanceCatalog
 from runs_fleet.providers.ec2.inventory import Ec2Inventory
+from runs_fleet.providers.ec2.launching import Launching
 from runs_fleet.providers.ec2.provider import Ec2Provider
 from runs_fleet.providers.ec2.site import Site
 from runs_fleet.providers.ec2.ssm import SsmConfigStore
+from runs_fleet.providers.ec2.standby import Standby, StandbyQueues
+from runs_fleet.providers.ec2.warm import WarmEc2
 from simulator.aws.client import AwsWorld
 from simulator.aws.models import Fault, Setup, Throttle
 from tests.ec2.orders import order
+from tests.ec2.warming import a_runner, member_order
 
 SOON = timedelta(minutes=1)
 PREFIXES = (f"/sweep/prefix-{number}" for number in itertools.count(1))
@@ -47,6 +52,13 @@ def inventory(account: Clients, prefix: str, calm: AwsWorld) -> Ec2Inventory:
 @pytest.fixture
 def configs(account: Clients, prefix: str) -> SsmConfigStore:
     return SsmConfigStore(account.ssm, prefix)
+
+
+@pytest.fixture
+def standby(account: Clients, configs: SsmConfigStore, setup: Setup) -> Standby:
+    reports = setup.reports_queue_url
+    queues = StandbyQueues(account.sqs, fleet="default", reports=reports)
+    return Standby(configs, queues, report_secret="secret", reports=reports)
 
 
 @pytest.fixture
@@ -124,6 +136,49 @@ def test_configs_are_listed_unread(
     assert [each.machine_id for each in held] == ids
     assert abs(datetime.now(UTC) - held[0].written_at) < SOON
     assert aws_server.books().parameters[f"{prefix}/{ids[0]}"].read == 0
+
+
+def test_a_member_is_listed_as_its_pools_and_then_as_its_jobs(
+    inventory: Ec2Inventory, standby: Standby, account: Clients, setup: Setup
+) -> None:
+    site = Site(templates={"arm64": setup.launch_template_arm64}, subnets=setup.subnets)
+    warm = WarmEc2(Launching(account.ec2, site, catalog=InstanceCatalog(account.ec2)), standby)
+    wanted, runner = member_order(pool="swept"), a_runner()
+    made = warm.launch(wanted).machine.machine_id
+    [found] = [each for each in inventory.machines() if each.machine_id == made]
+    assert (found.pool, found.member, found.runner) == ("swept", wanted.member, "")
+    warm.take(made, runner=runner, start=False, repo="acme/app")
+    [found] = [each for each in inventory.machines() if each.machine_id == made]
+    assert (found.member, found.runner, found.repo) == (wanted.member, runner, "acme/app")
+
+
+def test_a_queue_whose_machine_is_gone_goes_as_a_config(
+    account: Clients, standby: Standby, prefix: str
+) -> None:
+    inventory = Ec2Inventory(account.ec2, account.ssm, prefix, standby=standby.queues)
+    left, whole = "i-0aaaa", "i-0bbbb"
+    standby.queues.open(left)
+    standby.open("member", whole, idle_limit=timedelta(hours=1))
+    held = [each.machine_id for each in inventory.configs()]
+    assert [held.count(each) for each in (left, whole)] == [1, 1]
+    for machine_id in (left, whole):
+        standby.configs.delete(machine_id)
+    assert {left, whole}.isdisjoint(each.machine_id for each in inventory.configs())
+    standby.configs.delete(left)
+
+
+def test_queues_that_we_may_not_list_are_none(
+    account: Clients, calm: AwsWorld, standby: Standby, caplog: pytest.LogCaptureFixture
+) -> None:
+    calm.fault(Fault(action="ListQueues", kind="error", code="AccessDenied", status=403))
+    assert standby.queues.machines() == []
+    assert "queues of standby cannot be listed" in caplog.messages
+
+
+def test_queues_that_cannot_be_listed_are_an_error(calm: AwsWorld, standby: Standby) -> None:
+    calm.fault(Fault(action="ListQueues", kind="error"))
+    with pytest.raises(Unavailable):
+        standby.queues.machines()
 
 
 def test_what_is_no_machines_is_left_alone(

@@ -9,6 +9,7 @@ from temporalio.client import Client, WorkflowHandle
 from runs_fleet import names
 from runs_fleet.census import RollCall
 from runs_fleet.models import JobRequest, MachineEvent, Scope
+from runs_fleet.pools.abandoned import Keepers
 from runs_fleet.ports import Lifecycles
 from tests.fakes import MemoryProvider
 from tests.lifecycles import Start, eventually, request
@@ -50,6 +51,19 @@ async def test_states_are_told_for_sure(temporal: Client, lifecycles: TemporalLi
     wanted = {open_one.job_id: "open", closed_one.job_id: "closed", NEVER_WAS: "absent"}
     assert await lifecycles.states(wanted.keys()) == wanted
     await handle.terminate()
+
+
+async def test_whether_a_pool_has_a_keeper_is_told_for_sure(
+    temporal: Client, lifecycles: TemporalLifecycles
+) -> None:
+    port: Keepers = lifecycles
+    kept = f"kept-{request().job_id}"
+    handle = await temporal.start_workflow(
+        "PoolManager", id=names.pool("ec2", kept), task_queue="nobody"
+    )
+    assert await port.keepers("ec2", [kept, "nobody-s"]) == {kept: "open", "nobody-s": "absent"}
+    await handle.terminate()
+    assert await port.keepers("ec2", [kept]) == {kept: "closed"}
 
 
 async def test_the_roll_shows_open_ones_and_recent_scopes(

@@ -8,6 +8,7 @@ from typing import Any
 from temporalio.client import Client
 from temporalio.worker import Worker
 
+from activities.sweep_members import MemberActivities, member_activities
 from activities.sweeps import (
     CloudActivities,
     GitHubActivities,
@@ -28,11 +29,17 @@ def swept(outside: Outside, inventory: MemoryTerminator | None = None) -> list[C
     """All that a sweep calls, over one world; `inventory` is how its cloud is seen."""
     lifecycles, github = MemoryLifecycles(outside), MemorySweptGitHub(outside)
     inventory = inventory or MemoryTerminator(outside)
-    return sweep_activities(
-        LifecycleActivities(lifecycles, lifecycles.start),
-        CloudActivities(MemoryProviderOf(outside), inventory, inventory=inventory, github=github),
-        GitHubActivities(github),
-    )
+    members = MemberActivities(lifecycles, inventory, inventory=inventory, github=github)
+    return [
+        *sweep_activities(
+            LifecycleActivities(lifecycles, lifecycles.start),
+            CloudActivities(
+                MemoryProviderOf(outside), inventory, inventory=inventory, github=github
+            ),
+            GitHubActivities(github),
+        ),
+        *member_activities(members),
+    ]
 
 
 @asynccontextmanager

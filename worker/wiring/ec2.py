@@ -14,17 +14,21 @@ from runs_fleet.fairness import weights
 from runs_fleet.providers.ec2.archive import DynamoArchive
 from runs_fleet.providers.ec2.budgets import AwsBudgets
 from runs_fleet.providers.ec2.capacity import CapacityMemory
+from runs_fleet.providers.ec2.catalog import InstanceCatalog
 from runs_fleet.providers.ec2.events import machine_event
 from runs_fleet.providers.ec2.inventory import Ec2Inventory
+from runs_fleet.providers.ec2.launching import Launching
 from runs_fleet.providers.ec2.provider import Ec2Provider, Manner
 from runs_fleet.providers.ec2.site import Site
 from runs_fleet.providers.ec2.ssm import SsmConfigStore
+from runs_fleet.providers.ec2.standby import Standby, StandbyQueues
+from runs_fleet.providers.ec2.warm import WarmEc2
 from runs_fleet.queues.sqs import SqsInbox
 from runs_fleet.queues.telemetry import CloudWatchTelemetry
 from runs_fleet.settings import Ec2Settings, LaunchTemplate
 from worker.counts import Counts
-from worker.depth import QueueDepth
 from worker.deliveries import MachineDeliveries, ReportDeliveries
+from worker.depth import QueueDepth
 from worker.market import MarketLink
 from worker.relay import Relay
 from worker.spooled import SpoolDeliveries
@@ -49,9 +53,12 @@ def wire(
     memory = CapacityMemory(settings.market_rules, holder=temporal.identity)
     budgets = AwsBudgets.of(settings.launch_rate, counts.budget)
     manner = Manner(budgets, weight=weights(settings.weights), diary=HeartbeatDiary())
-    provider = Ec2Provider(aws.ec2, _site(settings), memory=memory, manner=manner)
+    site, catalog = _site(settings), InstanceCatalog(aws.ec2)
+    provider = Ec2Provider(aws.ec2, site, catalog=catalog, memory=memory, manner=manner)
     configs = SsmConfigStore(aws.ssm, settings.ssm_prefix, budget=budgets.parameters)
-    inventory = Ec2Inventory(aws.ec2, aws.ssm, settings.ssm_prefix, fleet=settings.fleet)
+    standby = _standby(settings, aws, configs)
+    launching = Launching(aws.ec2, site, catalog=catalog, memory=memory, manner=manner)
+    warm = WarmEc2(launching, standby)
     hub = wired.github(settings, counts)
     telemetry = _telemetry(settings, region)
     runners = RunnerActivities(
@@ -60,7 +67,7 @@ def wire(
         hub,
         report_secret=settings.report_secret.get_secret_value(),
         reports_address=settings.reports_queue_url,
-    )
+    ).warming(warm)
     if telemetry is not None:
         runners.telling(telemetry)
     return Wired(
@@ -68,7 +75,7 @@ def wire(
         activities=wired.activities(
             runners,
             hub,
-            wired.Cloud(provider, configs, inventory, _archive(settings, region)),
+            _swept(settings, aws, provider=provider, standby=standby, region=region),
             taking=wired.intake(settings, temporal),
             temporal=temporal,
         ),
@@ -83,6 +90,26 @@ def wire(
         sweep=settings.sweep,
         sweep_interval=settings.sweep_interval,
     )
+
+
+def _standby(settings: Ec2Settings, aws: Clients, configs: SsmConfigStore) -> Standby:
+    secret, reports = settings.report_secret.get_secret_value(), settings.reports_queue_url
+    queues = StandbyQueues(aws.sqs, fleet=settings.fleet, reports=reports)
+    return Standby(configs, queues, report_secret=secret, reports=reports)
+
+
+def _swept(
+    settings: Ec2Settings,
+    aws: Clients,
+    *,
+    provider: Ec2Provider,
+    standby: Standby,
+    region: str | None,
+) -> wired.Cloud:
+    inventory = Ec2Inventory(
+        aws.ec2, aws.ssm, settings.ssm_prefix, fleet=settings.fleet, standby=standby.queues
+    )
+    return wired.Cloud(provider, standby.configs, inventory, _archive(settings, region))
 
 
 def _relays(

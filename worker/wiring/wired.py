@@ -12,6 +12,7 @@ from activities.archive import ArchiveActivities, archive_activities
 from activities.jobs import JobActivities
 from activities.notices import NoticeActivities
 from activities.runners import RunnerActivities
+from activities.sweep_members import MemberActivities, member_activities
 from activities.sweeps import (
     CloudActivities,
     GitHubActivities,
@@ -75,7 +76,7 @@ class Wired:
 
 @dataclass(frozen=True)
 class Cloud:
-    """One mode's adapters, as activities need them."""
+    """One mode's adapters, as sweeps need them."""
 
     provider: Provider
     configs: ConfigStore
@@ -122,9 +123,13 @@ def activities(
         runners.register_runner,
         runners.release_runner,
         runners.find_machines,
+        runners.take_member,
         jobs.look_up_job,
         jobs.rerun_job,
         NoticeActivities(GitHubNotices(hub.api)).tell,
         *sweep_activities(LifecycleActivities(known, start), swept_cloud, GitHubActivities(swept)),
+        *member_activities(
+            MemberActivities(known, cloud.configs, inventory=cloud.inventory, github=swept)
+        ),
         *archive_activities(ArchiveActivities(known, cloud.archive)),
     ]

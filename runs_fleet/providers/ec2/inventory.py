@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from botocore.exceptions import BotoCoreError, ClientError
@@ -11,10 +12,11 @@ from botocore.exceptions import BotoCoreError, ClientError
 from runs_fleet import names
 from runs_fleet.aws.errors import code_of, translate, translated
 from runs_fleet.census import HeldConfig, OwnedMachine
-from runs_fleet.providers.ec2 import batches, instances
+from runs_fleet.providers.ec2 import batches, instances, members
 from runs_fleet.providers.ec2.fleet import MANAGED_TAG
 from runs_fleet.providers.ec2.lookup import Lookup
 from runs_fleet.providers.ec2.provider import NOT_FOUND
+from runs_fleet.providers.ec2.standby import StandbyQueues
 
 if TYPE_CHECKING:
     from types_boto3_ec2.client import EC2Client
@@ -26,18 +28,29 @@ NOT_ENDED = ("pending", "running", "stopping", "stopped")
 MACHINE_ID = re.compile(r"i-[0-9a-f]+")
 # https://docs.aws.amazon.com/systems-manager/latest/APIReference/API_DescribeParameters.html
 MOST_PARAMETERS = 50
+# SQS's list does not tell since when there is a queue.
+LONG_AGO = datetime.fromtimestamp(0, UTC)
 
 
 class Ec2Inventory:
-    """The Inventory port. Parameters are listed by their metadata: no value is ever read."""
+    """The Inventory port. Parameters are listed by their metadata: no value is ever read.
+
+    `standby` are the queues of machines that stand by; they go with their machines' configs.
+    """
 
     def __init__(
-        self, ec2: EC2Client, ssm: SSMClient, prefix: str, *, fleet: str = names.DEFAULT_FLEET
+        self,
+        ec2: EC2Client,
+        ssm: SSMClient,
+        prefix: str,
+        *,
+        fleet: str = names.DEFAULT_FLEET,
+        standby: StandbyQueues | None = None,
     ) -> None:
         self._ec2, self._ssm = ec2, ssm
         self._prefix = prefix.rstrip("/")
         self._fleet = fleet
-        self._lookup = Lookup(ec2, fleet)
+        self._lookup, self._standby = Lookup(ec2, fleet), standby
 
     def machines(self) -> list[OwnedMachine]:
         """List this fleet's machines that have not ended."""
@@ -46,14 +59,14 @@ class Ec2Inventory:
         return [_owned(each, owners[each["InstanceId"]]) for each in found]
 
     def configs(self) -> list[HeldConfig]:
-        """List the configs that wait for their machines, without reading them.
+        """List the configs and queues that wait for their machines, without reading them.
 
         Those of another fleet's machines are not ours, should it use the same prefix.
         """
         held = self._held()
         others = (each for each in self._alive() if instances.fleet_of(each) != self._fleet)
         foreign = {each["InstanceId"] for each in others} if held else set[str]()
-        return [each for each in held if each.machine_id not in foreign]
+        return [*(each for each in held if each.machine_id not in foreign), *self._called(held)]
 
     def terminate(self, machine_id: str) -> None:
         """Terminate this one machine and no other; already gone is a success."""
@@ -62,6 +75,16 @@ class Ec2Inventory:
         except (ClientError, BotoCoreError) as error:
             if code_of(error) != NOT_FOUND:
                 raise translate(error, f"terminate {machine_id}") from error
+
+    def _called(self, held: Sequence[HeldConfig]) -> list[HeldConfig]:
+        """List the machines that have a queue and no config."""
+        known = {each.machine_id for each in held}
+        waiting = self._standby.machines() if self._standby is not None else []
+        return [
+            HeldConfig(machine_id=each, written_at=LONG_AGO)
+            for each in waiting
+            if each not in known
+        ]
 
     def _alive(self) -> Iterator[InstanceTypeDef]:
         filters: list[FilterTypeDef] = [
@@ -95,9 +118,12 @@ class Ec2Inventory:
 
 
 def _owned(raw: InstanceTypeDef, runner: str) -> OwnedMachine:
+    tags = instances.tags(raw)
     return OwnedMachine(
         machine_id=raw["InstanceId"],
         runner=runner,
-        repo=batches.repo(instances.tags(raw), runner),
+        pool=tags.get(members.POOL_TAG, ""),
+        member=tags.get(members.MEMBER_TAG, ""),
+        repo=batches.repo(tags, runner),
         launched_at=raw["LaunchTime"],
     )

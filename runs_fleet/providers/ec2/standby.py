@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import logging
 import re
 from datetime import timedelta
 from typing import TYPE_CHECKING
@@ -12,6 +13,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from runs_fleet import names, reports
 from runs_fleet.aws.errors import MISSING, code_of, translate, translated
 from runs_fleet.pools.standby import StandbyConfig
+from runs_fleet.ports import RunnerConfig
 from runs_fleet.providers.ec2.ssm import SsmConfigStore
 
 if TYPE_CHECKING:
@@ -28,6 +30,9 @@ KEPT = "60"
 # Hidden for longer than it is kept, so that a call is heard once, and nobody has to remove it.
 HIDDEN = "120"
 CALL = "look"
+DENIED = frozenset({"AccessDenied", "AccessDeniedException"})
+
+log = logging.getLogger(__name__)
 
 
 class StandbyQueues:
@@ -74,14 +79,42 @@ class StandbyQueues:
                 raise translate(error, f"remove the queue of {machine_id}") from error
 
     def machines(self) -> list[str]:
-        """List the machines that have a queue."""
+        """List the machines that have a queue; none, where we may not know.
+
+        Who keeps no pools gives no rights to their queues.
+        """
         ours = re.compile(rf".*/{re.escape(self._prefix)}(i-[0-9a-f]+)")
         pages = self._sqs.get_paginator("list_queues").paginate(
             QueueNamePrefix=f"{self._prefix}i-", PaginationConfig={"PageSize": PAGE}
         )
-        with translated("list the queues of standby"):
+        try:
             urls = [url for page in pages for url in page.get("QueueUrls", [])]
+        except (ClientError, BotoCoreError) as error:
+            if code_of(error) not in DENIED:
+                raise translate(error, "list the queues of standby") from error
+            log.warning("queues of standby cannot be listed", extra={"reason": code_of(error)})
+            urls = []
         return [found[1] for found in map(ours.fullmatch, urls) if found]
+
+
+class QueuedConfigs:
+    """The ConfigStore port of whoever sweeps: with a machine's config goes its queue."""
+
+    def __init__(self, configs: SsmConfigStore, queues: StandbyQueues) -> None:
+        self._configs, self._queues = configs, queues
+
+    def store(self, machine_id: str, config: RunnerConfig) -> None:
+        """Write the config."""
+        self._configs.store(machine_id, config)
+
+    def fetch(self, machine_id: str) -> RunnerConfig | None:
+        """Read the config."""
+        return self._configs.fetch(machine_id)
+
+    def delete(self, machine_id: str) -> None:
+        """Remove the config and the queue; already gone is a success."""
+        self._configs.delete(machine_id)
+        self._queues.close(machine_id)
 
 
 class Standby:
@@ -90,7 +123,7 @@ class Standby:
     def __init__(
         self, configs: SsmConfigStore, queues: StandbyQueues, *, report_secret: str, reports: str
     ) -> None:
-        self.queues = queues
+        self.queues, self.configs = queues, QueuedConfigs(configs, queues)
         self._configs = configs
         self._secret, self._reports = report_secret, reports
 
@@ -112,8 +145,7 @@ class Standby:
 
     def close(self, machine_id: str) -> None:
         """Take a machine's config and queue away; already gone is a success."""
-        self._configs.delete(machine_id)
-        self.queues.close(machine_id)
+        self.configs.delete(machine_id)
 
 
 def _short(fleet: str) -> str:
