@@ -30,6 +30,16 @@ STORAGE: Json = {
     },
     "provisioner": "kubernetes.io/host-path",
 }
+# What an operator makes beforehand, or the chart: runners take the places of placeholders.
+PRIORITIES: tuple[Json, ...] = tuple(
+    {
+        "apiVersion": "scheduling.k8s.io/v1",
+        "kind": "PriorityClass",
+        "metadata": {"name": f"runs-fleet-{kind}"},
+        "value": value,
+    }
+    for kind, value in (("placeholder", -10), ("runner", 0))
+)
 
 
 class ControlPlaneFailed(RuntimeError):
@@ -160,6 +170,8 @@ class ControlPlane:
         self._launch_controllers()
         self._launch_scheduler()
         self.cluster.api.post("/apis/storage.k8s.io/v1/storageclasses", STORAGE)
+        for each in PRIORITIES:
+            self.cluster.api.post("/apis/scheduling.k8s.io/v1/priorityclasses", each)
 
     def _write_access(self) -> None:
         token = secrets.token_hex(16)
