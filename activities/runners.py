@@ -62,7 +62,9 @@ class RunnerActivities:
         with verdicts():
             if self._warm is None:
                 raise Refused(f"this worker keeps no machines of pools: {wanted.member}")
-            self._warm.take(wanted.machine_id, runner=wanted.runner, start=wanted.start)
+            self._warm.take(
+                wanted.machine_id, runner=wanted.runner, start=wanted.start, repo=wanted.repo
+            )
 
     # It may have taken effect, so it is never interrupted; its answer tells.
     @activity.defn(no_thread_cancel_exception=True)

@@ -24,7 +24,7 @@ class TakenMembers:
         self.removed: list[str] = []
         self.trouble: FleetError | None = None
 
-    def take(self, machine_id: str, *, runner: str, start: bool) -> None:
+    def take(self, machine_id: str, *, runner: str, start: bool, repo: str = "") -> None:
         if self.trouble is not None:
             raise self.trouble
         self.taken[machine_id] = runner

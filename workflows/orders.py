@@ -67,6 +67,7 @@ def taking(ledger: Ledger, runner: Runner) -> MemberTake:
         member=runner.member,
         machine_id=runner.machine.machine_id,
         runner=runner.name,
+        repo=ledger.request.scope.repo,
         start=runner.tier == "stopped",
     )
 

@@ -24,8 +24,8 @@ class WarmMachines(Protocol):
         """
         ...
 
-    def take(self, machine_id: str, *, runner: str, start: bool) -> None:
-        """Mark a member as this runner's, and start it if it is stopped.
+    def take(self, machine_id: str, *, runner: str, start: bool, repo: str = "") -> None:
+        """Mark a member as this runner's, for a job of `repo`, and start it if it is stopped.
 
         Raises NoCapacity when it cannot start now or is gone, Refused when it bears the mark of
         another runner.

@@ -87,12 +87,13 @@ class MemberLaunched(Wire):
 
 
 class MemberTake(Wire):
-    """Make a member the runner of a job: mark it, and start it when it is stopped."""
+    """Make a member the runner of a job of `repo`: mark it, and start it when it is stopped."""
 
     pool: str
     member: str
     machine_id: str
     runner: str
+    repo: str = ""
     start: bool = False
 
 
