@@ -185,6 +185,51 @@ def test_a_stopped_machine_may_find_no_capacity(
     assert code(error) == "InsufficientInstanceCapacity"
 
 
+def test_machines_start_all_or_none(
+    ec2: "EC2Client", fleet: FleetRequests, world: AwsWorld
+) -> None:
+    made = ec2.create_fleet(**fleet(number=2, market="on-demand", types=("c7g.large",)))
+    ids = [name for part in made["Instances"] for name in part["InstanceIds"]]
+    until(lambda: {world.machine(each).state for each in ids} == {"running"})
+    ec2.stop_instances(InstanceIds=ids)
+    until(lambda: {world.machine(each).state for each in ids} == {"stopped"})
+    world.capacity(CapacityRule(market="on-demand", capacity=1))
+    with pytest.raises(ClientError) as error:
+        ec2.start_instances(InstanceIds=ids)
+    assert code(error) == "InsufficientInstanceCapacity"
+    assert {world.machine(each).state for each in ids} == {"stopped"}
+
+
+def test_a_machine_that_runs_is_shown_by_a_start_as_it_is(ec2: "EC2Client", firm: str) -> None:
+    [change] = ec2.start_instances(InstanceIds=[firm])["StartingInstances"]
+    assert (change["PreviousState"]["Name"], change["CurrentState"]["Name"]) == (
+        "running",
+        "running",
+    )
+
+
+def test_a_stopped_machine_may_start_faster_than_a_new_one(
+    ec2: "EC2Client", world: AwsWorld, firm: str
+) -> None:
+    world.pull(boot_seconds=600.0, start_seconds=0.01)
+    launched = look(ec2, firm)["LaunchTime"]
+    ec2.stop_instances(InstanceIds=[firm])
+    until(lambda: world.machine(firm).state == "stopped")
+    ec2.start_instances(InstanceIds=[firm])
+    until(lambda: world.machine(firm).state == "running")
+    assert look(ec2, firm)["LaunchTime"] >= launched
+
+
+def test_the_books_count_what_changes_something(
+    ec2: "EC2Client", world: AwsWorld, firm: str
+) -> None:
+    before = world.books().mutations(app="tests")
+    look(ec2, firm)
+    ec2.stop_instances(InstanceIds=[firm])
+    ec2.create_tags(Resources=[firm], Tags=[{"Key": "late", "Value": "yes"}])
+    assert world.books().mutations(app="tests") == before + 2
+
+
 def test_tags_can_be_changed_later(ec2: "EC2Client", spot: str, token: str) -> None:
     ec2.create_tags(Resources=[spot], Tags=[{"Key": "late", "Value": token}])
     assert found(ec2, **{"tag:late": token}) == [spot]
