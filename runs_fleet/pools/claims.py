@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from runs_fleet.pools import fit
+from runs_fleet.pools import fit, surveys
 from runs_fleet.pools.state import Job, Lease, PoolState
 from runs_fleet.pools.stock import free_volumes, givable
 from runs_fleet.pools.wire import PoolAnswer, PoolClaim, PoolLeave
@@ -40,11 +40,13 @@ def left(state: PoolState, leave: PoolLeave, now: datetime) -> None:
     """Take in what a job has no use for any more."""
     _end_leases(state, leave)
     member = state.members.get(leave.member)
-    if member is not None and member.job_id == leave.job_id and not member.booked:
+    if leave.member in state.strangers:
+        _meet(state, leave, now)
+    elif member is not None and member.job_id == leave.job_id and not member.booked:
         if leave.unused:
             member.dismiss(UNUSED, now)
         elif leave.gone:
-            del state.members[member.name]
+            state.depart(member.name)
     if leave.final:
         state.waiting = [each for each in state.waiting if each.job_id != leave.job_id]
         forget(state, [leave.job_id], now)
@@ -200,6 +202,17 @@ def closed(state: PoolState) -> str:
     words = {"drain": "drained", "pause": "paused"}[state.held]
     last = next((each for each in reversed(state.operations) if each.kind == state.held), None)
     return f"the pool is {words}" + (f" by {last.by} since {last.at:%H:%M:%S} UTC" if last else "")
+
+
+def _meet(state: PoolState, leave: PoolLeave, now: datetime) -> None:
+    """Learn what became of a machine that a manager before this one gave to a job."""
+    if not leave.unused and not leave.gone:
+        return
+    stranger = state.strangers.pop(leave.member)
+    if leave.unused:
+        member = surveys.adopted(stranger.status, now)
+        member.dismiss(UNUSED, now)
+        state.members[member.name] = member
 
 
 def _end_leases(state: PoolState, leave: PoolLeave) -> None:

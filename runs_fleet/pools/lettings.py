@@ -89,7 +89,7 @@ def room(state: PoolState) -> int:
 def resting(state: PoolState, now: datetime) -> bool:
     """Whether nothing is launched for now."""
     waits = state.rest_until is not None and now < state.rest_until
-    return waits or bool(state.held or state.ending) or state.surveyed_at is None
+    return waits or bool(state.held or state.ending) or not state.settled
 
 
 def replacing(state: PoolState, each: Standing, now: datetime) -> bool:
@@ -195,7 +195,7 @@ def idle_end(state: PoolState, now: datetime) -> datetime:
 def reasons(state: PoolState, targets: Targets, now: datetime) -> tuple[str, ...]:
     """Say what keeps the pool from being as wanted, for people."""
     said = [_lack(state, standing(state, tier, targets, now)) for tier in TIERS]
-    if state.surveyed_at is None:
+    if not state.settled:
         said.append("nothing is launched before the cloud was looked at")
     if state.rest_until is not None and now < state.rest_until:
         said.append(f"nothing is launched before {state.rest_until:%H:%M:%S} UTC: {state.trouble}")

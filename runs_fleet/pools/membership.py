@@ -79,7 +79,7 @@ def launched(state: PoolState, name: str, answer: MemberLaunched | Failure, now:
         return
     _rest(state, answer, now)
     if answer.kind in ("NoCapacity", "Refused"):
-        del state.members[name]
+        state.depart(name)
     else:
         member.dismiss(f"its order was not answered: {answer.words}", now)
 
@@ -120,7 +120,7 @@ def released(state: PoolState, name: str, answer: ReleaseResult | Failure, now: 
         member.unseen += 1
         member.look_at = now + LATE_LOOK
     else:
-        del state.members[name]
+        state.depart(name)
 
 
 def _member(state: PoolState, runner: str) -> Member | None:

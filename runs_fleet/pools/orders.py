@@ -1,13 +1,14 @@
 """What a pool has done outside: its orders, a few at a time; pure."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from runs_fleet import names
+from runs_fleet.models import Policy
 from runs_fleet.pools.definition import Targets, Tier
 from runs_fleet.pools.lettings import MINT_WINDOW, replacing, resting, room, standing
 from runs_fleet.pools.state import TIERS, Member, PoolState, series
-from runs_fleet.pools.stock import IDLE_LIMIT, LONGEST_STAY, spec_hash
+from runs_fleet.pools.stock import IDLE_LIMIT, spec_hash
 from runs_fleet.pools.surveys import due
 from runs_fleet.pools.wire import (
     MemberOrder,
@@ -23,6 +24,8 @@ MOST_CALLS = 20
 MOST_ORDERING = 10
 MOST_MINTS = 30
 MOST_NUMBER = 999_999
+# A little longer than a lifecycle's own limit, which has the better view.
+MAX_RUNTIME = Policy().max_runtime + timedelta(minutes=1)
 
 
 @dataclass(frozen=True)
@@ -159,7 +162,7 @@ def _registrations(state: PoolState, now: datetime) -> list[MemberRegistration]:
             scope=listening.scope,
             label=listening.label,
             idle_limit=IDLE_LIMIT,
-            max_runtime=LONGEST_STAY,
+            max_runtime=MAX_RUNTIME,
         )
         for each in free[: max(MOST_MINTS - len(lately), 0)]
         if each.machine is not None
@@ -168,7 +171,8 @@ def _registrations(state: PoolState, now: datetime) -> list[MemberRegistration]:
 
 def _survey(state: PoolState) -> PoolSurvey:
     listens = state.definition.listening is not None
-    poke = [each.wake for each in state.strangers.values() if listens and not each.runner]
+    unmarked = [each.status for each in state.strangers.values() if not each.status.runner]
+    poke = [status.wake for status in unmarked if listens]
     return PoolSurvey(
         pool=state.definition.name,
         spec=state.definition.spec,

@@ -9,7 +9,13 @@ from runs_fleet import names
 from runs_fleet.models import Machine, Wire
 from runs_fleet.pools.definition import PoolDefinition, Targets, Tier
 from runs_fleet.pools.sizing import Record
-from runs_fleet.pools.wire import PlaceholderFacts, PoolAnswer, PoolClaim, PoolOperation
+from runs_fleet.pools.wire import (
+    MemberStatus,
+    PlaceholderFacts,
+    PoolAnswer,
+    PoolClaim,
+    PoolOperation,
+)
 
 Phase = Literal[
     "ordering", "booting", "free", "registering", "listening", "stopping", "stopped",
@@ -93,14 +99,14 @@ class Member(Kept):
 
 
 class Stranger(Kept):
-    """A machine of the pool that the manager did not know when it looked; `runner` marks it."""
+    """A machine of the pool that the manager did not know when it looked, as it was last seen.
 
-    name: str
-    machine_id: str
+    `heard` means that its agent has said since that it stands by.
+    """
+
+    status: MemberStatus
     seen_at: datetime
-    runner: str = ""
     heard: bool = False
-    wake: str = ""
 
 
 class Job(Kept):
@@ -139,7 +145,8 @@ class PoolState(Kept):
 
     `waiting` are claims to be answered, `answered` what was said to each, `notices` what is to be
     said unasked. `strangers` are machines that the cloud has and the manager does not know.
-    `site` is what machines are made of, by the last survey; no survey yet, no launch.
+    `site` is what machines are made of, by the last survey; no survey yet, no launch. `departed`
+    went while a survey was under way, which may still show them.
     """
 
     definition: PoolDefinition
@@ -161,6 +168,8 @@ class PoolState(Kept):
     ending: str = ""
     site: str = ""
     surveying: bool = False
+    survey_begun_at: datetime | None = None
+    departed: list[str] = Field(default_factory=list)
     surveyed_at: datetime | None = None
     survey_at: datetime | None = None
     strangers: dict[str, Stranger] = Field(default_factory=dict)
@@ -176,12 +185,32 @@ class PoolState(Kept):
     removed: bool = False
     facts: PlaceholderFacts | None = None
     leases: dict[str, Lease] = Field(default_factory=dict)
+    # An order of a manager that was terminated may take effect for as long as a call lasts.
+    settling: timedelta = timedelta(seconds=12)
     longest_history: int = 2000
 
     def begin(self, now: datetime) -> None:
         """Name the series when the manager begins for the first time."""
         if not self.series:
             self.series, self.begun_at = series(now), now
+
+    @property
+    def settles_at(self) -> datetime:
+        """When nothing of a manager that was there before takes effect any more."""
+        assert self.begun_at is not None, "it has begun"
+        return self.begun_at + self.settling
+
+    @property
+    def settled(self) -> bool:
+        """Whether the cloud was seen as it is with nobody else at work."""
+        begun, seen = self.survey_begun_at, self.surveyed_at
+        return begun is not None and seen is not None and begun >= self.settles_at
+
+    def depart(self, name: str) -> None:
+        """Know a member no more: its machine is gone, or never was."""
+        del self.members[name]
+        if self.surveying:
+            self.departed.append(name)
 
     @property
     def counted(self) -> int:

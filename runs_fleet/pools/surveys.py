@@ -36,7 +36,12 @@ def surveyed(state: PoolState, answer: PoolFacts | Failure, now: datetime) -> No
         state.trouble = f"the cloud was not surveyed: {answer.words}"
         state.survey_at = now + AGAIN
         return
-    seen = {each.member: each for each in answer.members if each.state != "gone"}
+    gone = set(state.departed)
+    seen = {
+        each.member: each
+        for each in answer.members
+        if each.state != "gone" and each.member not in gone
+    }
     state.site = answer.site
     _meet(state, seen, now)
     for member in list(state.members.values()):
@@ -55,8 +60,10 @@ def due(state: PoolState, now: datetime) -> datetime:
     if state.survey_at is None or state.surveyed_at is None:
         return state.survey_at or now
     soon = [state.survey_at]
+    if not state.settled:
+        soon.append(state.settles_at)
     if state.strangers:
-        waits = [each for each in state.strangers.values() if not each.runner]
+        waits = [each for each in state.strangers.values() if not each.status.runner]
         soon.append(state.surveyed_at + (ADOPTED_AFTER if waits else SURVEY_EVERY))
     if any(each.phase == "stopping" and not each.call for each in state.members.values()):
         soon.append(state.surveyed_at + SOON)
@@ -69,33 +76,31 @@ def _meet(state: PoolState, seen: dict[str, MemberStatus], now: datetime) -> Non
     for name, status in seen.items():
         if name in state.members:
             continue
-        known = state.strangers.get(name) or _stranger(status, now)
-        known.runner = status.runner
-        if _free(state, known, status, now=now):
-            state.members[name] = _adopted(status, now)
+        before = state.strangers.get(name)
+        known = Stranger(
+            status=status,
+            seen_at=before.seen_at if before else now,
+            heard=bool(before and before.heard),
+        )
+        if _free(state, known, now):
+            state.members[name] = adopted(status, now)
         else:
             strangers[name] = known
     state.strangers = strangers
 
 
-def _stranger(status: MemberStatus, now: datetime) -> Stranger:
-    return Stranger(
-        name=status.member,
-        machine_id=status.machine.machine_id,
-        seen_at=now,
-        runner=status.runner,
-        wake=status.wake,
-    )
-
-
-def _free(state: PoolState, known: Stranger, status: MemberStatus, *, now: datetime) -> bool:
-    if status.runner or now - known.seen_at < ADOPTED_AFTER:
+def _free(state: PoolState, known: Stranger, now: datetime) -> bool:
+    status = known.status
+    # It shows what was so when it began, and that may have been a while ago.
+    shown_at = state.survey_begun_at or now
+    if status.runner or shown_at - known.seen_at < ADOPTED_AFTER:
         return False
     proven = state.definition.listening is None or status.state != "running"
     return proven or known.heard
 
 
-def _adopted(status: MemberStatus, now: datetime) -> Member:
+def adopted(status: MemberStatus, now: datetime) -> Member:
+    """Know a machine as a member from now on."""
     tier, phase = ADOPTED[status.state]
     return Member(
         name=status.member,
@@ -119,7 +124,7 @@ def _miss(state: PoolState, member: Member, now: datetime) -> None:
     if member.missed < MOST_MISSED:
         return
     if member.phase == "claimed" and not member.booked:
-        del state.members[member.name]
+        state.depart(member.name)
     elif member.phase != "leaving":
         member.spent = True
         member.dismiss(MISSING, now)

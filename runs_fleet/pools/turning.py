@@ -85,7 +85,8 @@ def began(state: PoolState, asked: Calls, now: datetime) -> None:
         state.mints.append(now)
     for release in asked.releases:
         state.members[release.member].call = "release"
-    state.surveying = state.surveying or asked.survey is not None
+    if asked.survey is not None:
+        state.surveying, state.survey_begun_at, state.departed = True, now, []
     if asked.keep is not None:
         state.keeping, state.replicas = True, asked.keep.replicas
 
