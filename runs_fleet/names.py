@@ -1,10 +1,12 @@
 """Every derived name in one place, so two processes never spell one differently."""
 
+import hashlib
 import re
 from functools import lru_cache
 
 PREFIX = "runs-fleet"
 DEFAULT_FLEET = "default"
+LONGEST_FLEET = 30
 RUNNER = re.compile(rf"{PREFIX}-(?P<job>[0-9]{{1,19}})-(?P<attempt>[0-9]{{1,6}})", re.IGNORECASE)
 # A series is the second, in base 36, in which a pool's manager first began.
 MEMBER = re.compile(
@@ -73,6 +75,13 @@ def pool_of(name: str | None) -> tuple[str, str] | None:
     if match is None:
         return None
     return match["pool"], member(match["pool"], match["series"], int(match["number"]))
+
+
+def standby_queue(fleet: str, machine_id: str) -> str:
+    """Name the queue at which a pool's machine is called; at most 80 characters, as SQS demands."""
+    if len(fleet) > LONGEST_FLEET:
+        fleet = f"{fleet[:LONGEST_FLEET]}-{hashlib.sha256(fleet.encode()).hexdigest()[:8]}"
+    return f"{PREFIX}-{fleet}-standby-{machine_id}"
 
 
 def config_path(prefix: str, machine_id: str) -> str:

@@ -29,3 +29,11 @@ def test_a_strangers_runner_has_no_owner(name: str | None) -> None:
 
 def test_github_may_change_the_case_of_a_name() -> None:
     assert names.owner("Runs-Fleet-7-1") == (7, 1)
+
+
+@given(st.from_regex(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?", fullmatch=True))
+def test_a_queue_s_name_fits_and_tells_its_machine(fleet: str) -> None:
+    machine = "i-0123456789abcdef0"
+    name = names.standby_queue(fleet, machine)
+    assert len(name) <= 80
+    assert name.endswith(f"-standby-{machine}")

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
+from botocore.exceptions import ClientError
+
 from cli.checks.ec2 import Site
-from cli.checks.findings import Look, Verdict, failed, warning, worst
-from runs_fleet.aws.errors import translated
+from cli.checks.findings import Look, Verdict, failed, warning, well, worst
+from runs_fleet import names
+from runs_fleet.aws.errors import code_of, translated
 from runs_fleet.errors import NotThere
 
 if TYPE_CHECKING:
@@ -48,6 +52,21 @@ def spool_queue(site: Site) -> Verdict:
     return _judged(site, url, [])
 
 
+def standby_queues(site: Site) -> Verdict:
+    """Make, use and remove a queue as each machine of a warm pool has one."""
+    name = names.standby_queue(site.settings.fleet, f"doctor-{secrets.token_hex(4)}")
+    sqs = site.aws.sqs
+    try:
+        url = sqs.create_queue(QueueName=name)["QueueUrl"]
+        sqs.send_message(QueueUrl=url, MessageBody="written by `runs-fleet doctor`")
+        sqs.delete_queue(QueueUrl=url)
+        sqs.list_queues(QueueNamePrefix=name, MaxResults=1)
+    except ClientError as error:
+        said = f"{error.operation_name}: {code_of(error)}; only warm pools need it"
+        return warning(said, "give the worker docs/configuration.md#the-workers-policy")
+    return well("queues for warm pools can be made, used and removed")
+
+
 def _judged(site: Site, url: str, odd: list[str]) -> Verdict:
     wanted: list[QueueAttributeNameType] = [
         "ApproximateNumberOfMessages",
@@ -74,4 +93,5 @@ CHECKS: Mapping[str, Look[Site]] = {
     "reports queue": reports_queue,
     "events queue": events_queue,
     "spool queue": spool_queue,
+    "standby queues": standby_queues,
 }

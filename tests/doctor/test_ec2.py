@@ -108,6 +108,15 @@ async def test_an_image_of_another_architecture_is_named(account: Clients, aws: 
     assert (finding.status, "is for x86_64" in finding.said) == ("failed", True)
 
 
+@pytest.mark.parametrize("action", ["CreateQueue", "DeleteQueue", "SendMessage", "ListQueues"])
+async def test_rights_that_only_pools_need_are_warned_of(
+    account: Clients, aws: AwsWorld, action: str
+) -> None:
+    aws.fault(Fault(action=action, kind="error", code="AccessDenied", status=403))
+    finding = await found(queues.standby_queues, site(account, aws))
+    assert (finding.status, action in finding.said) == ("warning", True)
+
+
 async def test_subnets_that_are_not_one_a_zone_are_warned_of(
     account: Clients, aws: AwsWorld
 ) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import logging
 import re
 from datetime import timedelta
@@ -20,9 +19,6 @@ if TYPE_CHECKING:
     from types_boto3_sqs.client import SQSClient
     from types_boto3_sqs.literals import QueueAttributeNameType
 
-# A queue's name has at most 80 characters, and a machine's id 19.
-LONGEST_FLEET = 40
-DIGEST = 10
 PAGE = 1000
 # The shortest that SQS keeps a message; who was not there to hear it looks by itself.
 # https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SetQueueAttributes.html
@@ -42,13 +38,12 @@ class StandbyQueues:
     """
 
     def __init__(self, sqs: SQSClient, *, fleet: str, reports: str) -> None:
-        self._sqs = sqs
-        self._prefix = f"{names.PREFIX}-{_short(fleet)}-standby-"
+        self._sqs, self._fleet = sqs, fleet
         self._base = reports.rpartition("/")[0]
 
     def address(self, machine_id: str) -> str:
         """Spell the address at which a machine is called."""
-        return f"{self._base}/{self._prefix}{machine_id}"
+        return f"{self._base}/{names.standby_queue(self._fleet, machine_id)}"
 
     def open(self, machine_id: str) -> str:
         """Make a machine's queue, or find it; returns its address."""
@@ -58,7 +53,7 @@ class StandbyQueues:
         }
         with translated(f"make the queue of {machine_id}"):
             made = self._sqs.create_queue(
-                QueueName=f"{self._prefix}{machine_id}", Attributes=attributes
+                QueueName=names.standby_queue(self._fleet, machine_id), Attributes=attributes
             )
         return made["QueueUrl"]
 
@@ -83,9 +78,10 @@ class StandbyQueues:
 
         Who keeps no pools gives no rights to their queues.
         """
-        ours = re.compile(rf".*/{re.escape(self._prefix)}(i-[0-9a-f]+)")
+        prefix = names.standby_queue(self._fleet, "")
+        ours = re.compile(rf".*/{re.escape(prefix)}(i-[0-9a-f]+)")
         pages = self._sqs.get_paginator("list_queues").paginate(
-            QueueNamePrefix=f"{self._prefix}i-", PaginationConfig={"PageSize": PAGE}
+            QueueNamePrefix=f"{prefix}i-", PaginationConfig={"PageSize": PAGE}
         )
         try:
             urls = [url for page in pages for url in page.get("QueueUrls", [])]
@@ -146,10 +142,3 @@ class Standby:
     def close(self, machine_id: str) -> None:
         """Take a machine's config and queue away; already gone is a success."""
         self.configs.delete(machine_id)
-
-
-def _short(fleet: str) -> str:
-    if len(fleet) <= LONGEST_FLEET:
-        return fleet
-    digest = hashlib.sha256(fleet.encode()).hexdigest()[:DIGEST]
-    return f"{fleet[: LONGEST_FLEET - DIGEST - 1]}-{digest}"
