@@ -1,6 +1,7 @@
 """The fixtures of tests that need Kubernetes."""
 
 from tests.k8s.place import api, cluster, configs, owners, provider, site
+from tests.k8s.tables import dynamodb
 from tests.kube.cluster import (
     control_plane,
     namespace,
@@ -13,6 +14,7 @@ __all__ = [
     "cluster",
     "configs",
     "control_plane",
+    "dynamodb",
     "namespace",
     "owners",
     "privileged_namespace",

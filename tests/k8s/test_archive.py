@@ -2,13 +2,11 @@
 
 import threading
 import uuid
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-import boto3
 import pytest
 
 from runs_fleet.errors import Refused, Unavailable
@@ -19,7 +17,6 @@ from runs_fleet.providers.k8s import archive as k8s_archive
 from runs_fleet.providers.k8s.archive import K8sArchive
 from runs_fleet.providers.k8s.cluster import CONFIG_MAPS, Cluster, Kind
 from runs_fleet.providers.k8s.rest import Json
-from tests.ec2.servers import REGION, bare_moto
 from tests.simulator.waiting import until
 
 NOON = datetime(2026, 7, 1, 12, tzinfo=UTC)
@@ -45,17 +42,6 @@ def outcome(job_id: int, *, at: datetime = NOON, reason: str = "") -> JobOutcome
 @pytest.fixture
 def clock() -> Clock:
     return Clock()
-
-
-@pytest.fixture(scope="module")
-def dynamodb() -> Iterator[Any]:
-    with bare_moto() as server:
-        session = boto3.Session(
-            aws_access_key_id="test", aws_secret_access_key="test", region_name=REGION
-        )
-        client: Any = session.client("dynamodb", endpoint_url=server.url)
-        yield client
-        client.close()
 
 
 @pytest.fixture

@@ -2,12 +2,11 @@
 
 import json
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from typing import Any, Protocol
 
-import boto3
 import pytest
 
 from runs_fleet.errors import Refused, Unavailable
@@ -21,7 +20,6 @@ from runs_fleet.providers.k8s.cluster import CONFIG_MAPS, Cluster
 from runs_fleet.providers.k8s.errors import Conflict
 from runs_fleet.providers.k8s.pool_store import K8sPoolStore
 from runs_fleet.providers.k8s.rest import Json
-from tests.ec2.servers import REGION, bare_moto
 
 FLEET = "default"
 NAME = f"runs-fleet-pools-{FLEET}"
@@ -92,17 +90,6 @@ class Dynamo:
     def spoil(self, name: str, text: str) -> None:
         item = {ec2.FLEET: {"S": FLEET}, ec2.POOL: {"S": name}, ec2.DEFINITION: {"S": text}}
         self._client.put_item(TableName=self._table, Item=item)
-
-
-@pytest.fixture(scope="module")
-def dynamodb() -> Iterator[Any]:
-    with bare_moto() as server:
-        session = boto3.Session(
-            aws_access_key_id="test", aws_secret_access_key="test", region_name=REGION
-        )
-        client: Any = session.client("dynamodb", endpoint_url=server.url)
-        yield client
-        client.close()
 
 
 @pytest.fixture
