@@ -85,12 +85,11 @@ def launched(state: PoolState, name: str, answer: MemberLaunched | Failure, now:
 
 
 def stopped(state: PoolState, name: str, answer: Failure | None, now: datetime) -> None:
-    """Take in that a member was told to stop; a survey tells when it has."""
-    member = state.members[name]
-    member.call = ""
+    """Take in that a member was told to stop; a survey tells when it has, or whose it is."""
+    state.members[name].call = ""
     if isinstance(answer, Failure):
         state.trouble = f"{name} cannot be stopped: {answer.words}"
-        member.dismiss(f"it cannot be stopped: {answer.kind}", now)
+        state.survey_at = now
 
 
 def registered(state: PoolState, name: str, answer: Registration | Failure, now: datetime) -> None:

@@ -187,6 +187,8 @@ class PoolState(Kept):
     leases: dict[str, Lease] = Field(default_factory=dict)
     # An order of a manager that was terminated may take effect for as long as a call lasts.
     settling: timedelta = timedelta(seconds=12)
+    adopted_after: timedelta = timedelta(minutes=1)
+    look_again: timedelta = timedelta(seconds=20)
     longest_history: int = 2000
 
     def begin(self, now: datetime) -> None:

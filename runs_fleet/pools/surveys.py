@@ -15,8 +15,7 @@ from runs_fleet.pools.state import Member, Phase, PoolState, Stranger
 from runs_fleet.pools.wire import MemberStatus, PoolFacts
 
 SURVEY_EVERY = timedelta(minutes=5)
-SOON, AGAIN = timedelta(seconds=20), timedelta(seconds=15)
-ADOPTED_AFTER = timedelta(minutes=1)
+AGAIN = timedelta(seconds=15)
 # What a list shows lags behind.
 LAG = timedelta(minutes=5)
 MOST_MISSED = 2
@@ -64,9 +63,9 @@ def due(state: PoolState, now: datetime) -> datetime:
         soon.append(state.settles_at)
     if state.strangers:
         waits = [each for each in state.strangers.values() if not each.status.runner]
-        soon.append(state.surveyed_at + (ADOPTED_AFTER if waits else SURVEY_EVERY))
+        soon.append(state.surveyed_at + (state.adopted_after if waits else SURVEY_EVERY))
     if any(each.phase == "stopping" and not each.call for each in state.members.values()):
-        soon.append(state.surveyed_at + SOON)
+        soon.append(state.surveyed_at + state.look_again)
     return min(soon)
 
 
@@ -93,7 +92,7 @@ def _free(state: PoolState, known: Stranger, now: datetime) -> bool:
     status = known.status
     # It shows what was so when it began, and that may have been a while ago.
     shown_at = state.survey_begun_at or now
-    if status.runner or shown_at - known.seen_at < ADOPTED_AFTER:
+    if status.runner or shown_at - known.seen_at < state.adopted_after:
         return False
     proven = state.definition.listening is None or status.state != "running"
     return proven or known.heard
