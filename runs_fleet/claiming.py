@@ -40,6 +40,9 @@ class Leave:
     leave: PoolLeave
 
 
+Dealing = Claim | Take | Leave
+
+
 def first(ledger: Ledger, now: datetime) -> Claim | Take | Hold | None:
     """Choose what comes before the order of a new attempt; None means the cold way."""
     if not _warm(ledger):

@@ -7,8 +7,8 @@ guarded order (GitHub's registration first, the machine second). One that GitHub
 from dataclasses import dataclass
 from datetime import datetime
 
-from runs_fleet import claiming, lending
-from runs_fleet.claiming import Claim, Hold, Leave, Take
+from runs_fleet import claiming, lending, tidings
+from runs_fleet.claiming import Dealing, Hold
 from runs_fleet.deadlines import (
     GITHUB_LAG,
     NOT_REGISTERED,
@@ -28,15 +28,12 @@ from runs_fleet.deadlines import (
 from runs_fleet.ledger import MAX_RUNTIME, RESULTS, Ledger, Runner
 from runs_fleet.lending import Send
 from runs_fleet.models import Rung
+from runs_fleet.outdated import OUTDATED_REASON, outdated
 from runs_fleet.placement import ladder
 from runs_fleet.reruns import lost_with_job, owes_rerun, perishing, untraced
+from runs_fleet.tidings import Inform
 
 SPOT_LOSSES = 2
-OUTDATED, OUTDATED_MOST = "outdated", 3
-OUTDATED_REASON = (
-    f"GitHub no longer serves the version of the runner on {OUTDATED_MOST} machines in a row: "
-    "update the runner in the image"
-)
 # Somebody waits at GitHub for a runner that will not come.
 UNSERVED = frozenset({"refused", "gave_up"})
 
@@ -107,8 +104,21 @@ class Done:
     """The job needs nothing more, and every runner is gone."""
 
 
-Dealing = Claim | Take | Leave
-Step = Create | Ask | Send | Dealing | Drop | Release | Trace | Rerun | Tell | End | Wait | Done
+Step = (
+    Create
+    | Ask
+    | Send
+    | Inform
+    | Dealing
+    | Drop
+    | Release
+    | Trace
+    | Rerun
+    | Tell
+    | End
+    | Wait
+    | Done
+)
 
 
 def next_step(ledger: Ledger, now: datetime) -> Step:
@@ -123,7 +133,8 @@ def next_step(ledger: Ledger, now: datetime) -> Step:
             return Drop(runner, cause)
         if runner.cause and release_at(ledger, runner) <= now:
             return Release(runner, force=forced(ledger, runner, now))
-    if (errand := lending.errand(ledger, now) or claiming.errand(ledger)) is not None:
+    errand = lending.errand(ledger, now) or claiming.errand(ledger) or tidings.errand(ledger)
+    if errand is not None:
         return errand
     return _after_the_job(ledger, now) if ledger.done else _for_the_job(ledger, now)
 
@@ -183,15 +194,6 @@ def _end(ledger: Ledger, now: datetime) -> End | None:
     if ledger.demand.phase == "in_progress" and now >= overdue_at(ledger):
         return End("timed_out", f"GitHub has not concluded it long after {policy.max_runtime}")
     return None
-
-
-def outdated(ledger: Ledger) -> bool:
-    """Whether one runner after the other was of a version that GitHub does not serve any more.
-
-    https://docs.github.com/en/actions/reference/runners/self-hosted-runners#runner-software-updates-on-self-hosted-runners
-    """
-    last = [runner.cause for runner in ledger.runners[-OUTDATED_MOST:]]
-    return last == [OUTDATED] * OUTDATED_MOST
 
 
 def owes_notice(ledger: Ledger) -> bool:

@@ -68,6 +68,7 @@ class Runner:
     lost: str = ""
     lost_at: datetime | None = None
     taken: bool = True
+    informed: bool = False
     stalled: str = ""
     stalled_at: datetime | None = None
     cause: str = ""
@@ -164,8 +165,9 @@ class Runner:
 class Ledger:
     """All that a lifecycle knows. `over` says why the demand ended when not by GitHub's word.
 
-    `trace` is what the cloud said of the machine that had the job: taken, kept, or unknown. Until
-    `quiet_until` GitHub registers no runner. `served_at` is when the job's runner got known.
+    `trace` is what the cloud said of the machine that had the job: taken, kept, or unknown,
+    `mourned` what another lifecycle said of it. Until `quiet_until` GitHub registers no runner.
+    `served_at` is when the job's runner got known.
     """
 
     request: JobRequest
@@ -186,6 +188,7 @@ class Ledger:
     over: str = ""
     reason: str = ""
     trace: str = ""
+    mourned: MachineEvent | None = None
     rerun: str = ""
     told: str = ""
 
@@ -270,6 +273,9 @@ class Ledger:
         for runner in self.runners:
             if runner.machine and runner.machine.machine_id == event.machine_id:
                 runner.fold_machine(event, now)
+        stranger = bool(event.runner) and self.runner(event.runner) is None
+        if stranger and event.kind == "gone" and event.taken:
+            self.mourned = event
 
     @property
     def state(self) -> str:

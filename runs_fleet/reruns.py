@@ -13,7 +13,7 @@ def owes_rerun(ledger: Ledger) -> bool:
     """Whether GitHub failed the job because its machine was lost: run it once more, on-demand."""
     served = ledger.runner(ledger.demand.runner)
     known = served is not None and lost_with_job(ledger, served)
-    return _may_run_again(ledger) and (known or ledger.trace == TAKEN)
+    return _may_run_again(ledger) and (known or ledger.trace == TAKEN or _heard_of_loss(ledger))
 
 
 def untraced(ledger: Ledger) -> str | None:
@@ -22,11 +22,21 @@ def untraced(ledger: Ledger) -> str | None:
     It was made for another job, or neither its agent nor an event has told of its end.
     """
     demand = ledger.demand
-    if ledger.trace or demand.conclusion not in FAILED or not _may_run_again(ledger):
+    if demand.conclusion not in FAILED or not _may_run_again(ledger):
+        return None
+    if ledger.trace or _heard_of_loss(ledger):
         return None
     served = ledger.runner(demand.runner)
     told = served is not None and _told_of_its_end(ledger, served)
     return None if told or names.owner(demand.runner) is None else demand.runner
+
+
+def _heard_of_loss(ledger: Ledger) -> bool:
+    """Whether the lifecycle whose runner had the job said that its machine was taken meanwhile."""
+    demand, told = ledger.demand, ledger.mourned
+    if told is None or demand.conclusion not in FAILED or demand.completed_at is None:
+        return False
+    return told.runner == (demand.runner or "").lower() and told.at < demand.completed_at
 
 
 def perishing(ledger: Ledger) -> str | None:

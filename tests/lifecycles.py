@@ -116,9 +116,11 @@ class Job:
         )
         await self.handle.signal(RunnerLifecycle.report, said)
 
-    async def says_cloud(self, machine_id: str, cause: str) -> None:
+    async def says_cloud(self, machine_id: str, cause: str, *, taken: bool = True) -> None:
         """Send that a machine is gone."""
-        said = MachineEvent(machine_id=machine_id, kind="gone", cause=cause, at=datetime.now(UTC))
+        said = MachineEvent(
+            machine_id=machine_id, kind="gone", cause=cause, taken=taken, at=datetime.now(UTC)
+        )
         await self.handle.signal(RunnerLifecycle.machine_event, said)
 
     async def runs_to_its_end(self, attempt: int = 1, conclusion: str = "success") -> None:

@@ -9,7 +9,7 @@ from temporalio.exceptions import FailureError
 
 with workflow.unsafe.imports_passed_through():
     from activities.runners import RunnerActivities
-    from runs_fleet import answers, claiming, decisions, lending, market, names, story
+    from runs_fleet import answers, claiming, decisions, lending, market, names, story, tidings
     from runs_fleet.ledger import Ledger, Runner
     from runs_fleet.loans import LoanNews
     from runs_fleet.models import (
@@ -101,13 +101,15 @@ class RunnerLifecycle:
                     await self._release(runner, force=force)
                 case lending.Send():
                     await self._send(step)
+                case tidings.Inform():
+                    await self._inform(step)
                 case claiming.Claim() | claiming.Take() | claiming.Leave():
                     await self._deal(step)
                 case _:
                     await self._inquire(step)
         await asyncio.gather(*self._losses.values())
 
-    async def _deal(self, step: decisions.Dealing) -> None:
+    async def _deal(self, step: claiming.Dealing) -> None:
         """Do business with the job's pool."""
         match step:
             case claiming.Claim(claim=claim):
@@ -180,6 +182,13 @@ class RunnerLifecycle:
             lending.sent(self._ledger, step, arrived=False)
         else:
             lending.sent(self._ledger, step, arrived=True)
+
+    async def _inform(self, step: tidings.Inform) -> None:
+        """Tell the job that was on one of this job's machines that the machine was taken."""
+        step.runner.informed = True
+        other = workflow.get_external_workflow_handle(names.lifecycle(step.to))
+        with suppress(FailureError):
+            await other.signal(RunnerLifecycle.machine_event, step.event)
 
     async def _wait(self, until: datetime) -> None:
         """Wait until a moment, or until somebody says something.

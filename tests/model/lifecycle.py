@@ -5,7 +5,7 @@ from datetime import datetime
 from functools import partial
 from typing import Any
 
-from runs_fleet import answers, decisions, lending, notices, story
+from runs_fleet import answers, decisions, lending, notices, story, tidings
 from runs_fleet.ledger import Ledger, Runner
 from runs_fleet.loans import LoanNews
 from runs_fleet.models import (
@@ -125,6 +125,8 @@ class Lifecycle:
                     yield from self._ask()
                 case lending.Send():
                     yield from self._send(step)
+                case tidings.Inform():
+                    yield from self._inform(step)
                 case _:
                     yield from self._wind_up(step)
 
@@ -171,6 +173,13 @@ class Lifecycle:
         while not call.done:
             yield None
         lending.sent(self.ledger, step, arrived=call.answer)
+
+    def _inform(self, step: tidings.Inform) -> Turns:
+        self._log("informs", self.ledger.request.job_id, step.to, step.event.cause)
+        step.runner.informed = True
+        call = Courier(self.clock, lambda: self.outside.inform(step), ended=self._later)
+        while not call.done:
+            yield None
 
     def _settled(self, call: Call, unneeded: Callable[[], bool] = lambda: False) -> Turns:
         try:

@@ -5,10 +5,10 @@ from typing import Any, Protocol
 
 from activities.runners import RunnerActivities
 from activities.verdicts import verdicts
-from runs_fleet import lending
+from runs_fleet import lending, tidings
 from runs_fleet.ledger import Ledger
 from runs_fleet.loans import LoanNews
-from runs_fleet.models import JobEvent, ReleaseRequest
+from runs_fleet.models import JobEvent, MachineEvent, ReleaseRequest
 from runs_fleet.notices import Notice, Told
 from runs_fleet.placed import Placed, Placement
 from tests.model.chaos import Chaos
@@ -23,6 +23,8 @@ class Borrower(Protocol):
     ended: bool
 
     def hear_lender(self, news: LoanNews) -> None: ...
+
+    def hear_cloud(self, event: MachineEvent) -> None: ...
 
 
 class Outside:
@@ -66,6 +68,14 @@ class Outside:
         if other is None or other.ended:
             return False
         other.hear_lender(step.news)
+        return True
+
+    def inform(self, step: tidings.Inform) -> bool:
+        """Tell another lifecycle of the end of the machine that its job was on."""
+        other = self.others.get(step.to)
+        if other is None or other.ended:
+            return False
+        other.hear_cloud(step.event)
         return True
 
     def told(self, notice: Notice) -> Told:

@@ -143,7 +143,7 @@ async def test_a_job_lost_on_another_jobs_runner_is_run_again_too(
     await job.boots()
     provider.taken |= {machine_id} if taken else set()
     await both_hear(owner, job, on=owner.runner(), of=job)
-    await owner.says_cloud(machine_id, "Server.SpotInstanceTermination")
+    await owner.says_cloud(machine_id, "Server.SpotInstanceTermination", taken=taken)
     for ear in (owner, job):
         await ear.says_github(
             "completed", on=owner.runner(), job_id=job.job_id, conclusion="failure"
