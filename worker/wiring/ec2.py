@@ -1,5 +1,6 @@
 """A worker of EC2 mode: EC2, SSM and SQS."""
 
+from dataclasses import dataclass
 from functools import partial
 
 import boto3
@@ -51,23 +52,16 @@ def wire(
     counts = Counts(runtime.metric_meter)
     aws = clients(boto3.Session(region_name=region), pool=settings.max_activities)
     memory = CapacityMemory(settings.market_rules, holder=temporal.identity)
-    budgets = AwsBudgets.of(settings.launch_rate, counts.budget)
-    manner = Manner(budgets, weight=weights(settings.weights), diary=HeartbeatDiary())
-    site, catalog = _site(settings), InstanceCatalog(aws.ec2)
-    provider = Ec2Provider(aws.ec2, site, catalog=catalog, memory=memory, manner=manner)
-    configs = SsmConfigStore(aws.ssm, settings.ssm_prefix, budget=budgets.parameters)
-    standby = _standby(settings, aws, configs)
-    launching = Launching(aws.ec2, site, catalog=catalog, memory=memory, manner=manner)
-    warm = WarmEc2(launching, standby)
+    machines = _machines(settings, aws, memory, counts=counts)
     hub = wired.github(settings, counts)
     telemetry = _telemetry(settings, region)
     runners = RunnerActivities(
-        provider,
-        configs,
+        machines.provider,
+        machines.configs,
         hub,
         report_secret=settings.report_secret.get_secret_value(),
         reports_address=settings.reports_queue_url,
-    ).warming(warm)
+    ).warming(machines.warm)
     if telemetry is not None:
         runners.telling(telemetry)
     return Wired(
@@ -75,7 +69,7 @@ def wire(
         activities=wired.activities(
             runners,
             hub,
-            _swept(settings, aws, provider=provider, standby=standby, region=region),
+            _swept(settings, aws, machines, region=region),
             taking=wired.intake(settings, temporal),
             temporal=temporal,
         ),
@@ -86,9 +80,36 @@ def wire(
             *([wired.Closing(telemetry.close)] if telemetry else []),
         ],
         cloud="aws",
-        warm_up=provider.warm_up,
+        warm_up=machines.provider.warm_up,
         sweep=settings.sweep,
         sweep_interval=settings.sweep_interval,
+    )
+
+
+@dataclass(frozen=True)
+class _Machines:
+    """All that has to do with machines, sharing budgets and what is known of the market."""
+
+    provider: Ec2Provider
+    configs: SsmConfigStore
+    standby: Standby
+    warm: WarmEc2
+
+
+def _machines(
+    settings: Ec2Settings, aws: Clients, memory: CapacityMemory, *, counts: Counts
+) -> _Machines:
+    budgets = AwsBudgets.of(settings.launch_rate, counts.budget)
+    manner = Manner(budgets, weight=weights(settings.weights), diary=HeartbeatDiary())
+    site, catalog = _site(settings), InstanceCatalog(aws.ec2)
+    configs = SsmConfigStore(aws.ssm, settings.ssm_prefix, budget=budgets.parameters)
+    standby = _standby(settings, aws, configs)
+    launching = Launching(aws.ec2, site, catalog=catalog, memory=memory, manner=manner)
+    return _Machines(
+        Ec2Provider(aws.ec2, site, catalog=catalog, memory=memory, manner=manner),
+        configs,
+        standby,
+        WarmEc2(launching, standby),
     )
 
 
@@ -101,15 +122,17 @@ def _standby(settings: Ec2Settings, aws: Clients, configs: SsmConfigStore) -> St
 def _swept(
     settings: Ec2Settings,
     aws: Clients,
+    machines: _Machines,
     *,
-    provider: Ec2Provider,
-    standby: Standby,
     region: str | None,
 ) -> wired.Cloud:
+    """Gather what a sweep needs: the queues of machines go with their configs."""
+    standby = machines.standby
     inventory = Ec2Inventory(
         aws.ec2, aws.ssm, settings.ssm_prefix, fleet=settings.fleet, standby=standby.queues
     )
-    return wired.Cloud(provider, standby.configs, inventory, _archive(settings, region))
+    archive = _archive(settings, region)
+    return wired.Cloud(machines.provider, standby.configs, inventory, archive)
 
 
 def _relays(
