@@ -35,6 +35,7 @@ def served(*, lost_at: float, conclusion: str = "failure") -> Ledger:
 def test_the_owner_of_a_machine_tells_the_job_that_was_lost_on_it() -> None:
     ledger = robbed()
     says_cloud(ledger, 50, cause=SPOT_LOSS)
+    ledger.runners[0].drop("taken", at(50))
     step = next_step(ledger, at(51))
     assert isinstance(step, Inform)
     assert (step.to, step.event.runner, step.event.at) == (OTHER, MINE, at(50))
