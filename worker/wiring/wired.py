@@ -120,6 +120,7 @@ def activities(
     )
     return [
         runners.create_machine,
+        runners.place_runner,
         runners.register_runner,
         runners.release_runner,
         runners.find_machines,
