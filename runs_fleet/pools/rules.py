@@ -14,6 +14,7 @@ from runs_fleet.pools.mistakes import Mistake, Path, meant
 DAY = timedelta(days=1)
 MINUTE = timedelta(minutes=1)
 LONGEST_PATIENCE = MINUTE
+YEARS = range(2000, 2101)
 Found = Iterator[Mistake]
 
 
@@ -111,6 +112,11 @@ def _windows(definition: PoolDefinition) -> Found:
 
 
 def _overrides(definition: PoolDefinition) -> Found:
+    for number, each in enumerate(definition.schedule.overrides):
+        for key in ("first", "last"):
+            if getattr(each, key).year not in YEARS:
+                said = f"{getattr(each, key)} is beyond all plans; give a year of this century"
+                yield Mistake(("schedule", "overrides", number, key), said)
     for number, said in overlaps.overrides(definition.schedule.overrides):
         yield Mistake(("schedule", "overrides", number), said)
 

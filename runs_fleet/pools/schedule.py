@@ -7,6 +7,7 @@ never leave a gap and never begin twice.
 
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, time, timedelta
+from functools import lru_cache
 from typing import get_args
 from zoneinfo import ZoneInfo
 
@@ -16,11 +17,12 @@ OWN = "the pool's own targets"
 DAYS: tuple[Day, ...] = get_args(Day)
 DAY = timedelta(days=1)
 SECOND = timedelta(seconds=1)
-# Windows come again every week, so whatever they will do they do within one, whose first day is
-# looked at from the day before, for windows over midnight.
-AHEAD = 9
+# Windows come again every week, so whatever they will do they do within one. It is looked at from
+# two days before, for windows over midnight and for zones whose date is another.
+SURE, BEFORE, AHEAD = 8, 2, 13
 
 Span = tuple[datetime, datetime]
+Period = tuple[datetime, datetime, Targets, str]
 
 
 def targets_at(definition: PoolDefinition, now: datetime) -> tuple[Targets, str]:
@@ -28,23 +30,20 @@ def targets_at(definition: PoolDefinition, now: datetime) -> tuple[Targets, str]
 
     `now` is aware of its time zone, whichever it is.
     """
-    schedule = definition.schedule
-    zone = ZoneInfo(schedule.time_zone)
-    for override in schedule.overrides:
-        if _holds(_dates(override, zone), now):
-            return override.targets, f"the override of {_told_dates(override)}"
-    today = now.astimezone(zone).date()
-    for window in schedule.windows:
-        if any(_holds(span, now) for span in _spans(window, today - DAY, days=3, zone=zone)):
-            return window.targets, f"the window {told(window)} ({schedule.time_zone})"
+    for begins, ends, targets, reason in _periods(definition.schedule, now):
+        if begins <= now < ends:
+            return targets, reason
     return definition.targets, OWN
 
 
 def next_change(definition: PoolDefinition, now: datetime) -> datetime | None:
     """Return the first moment after `now` at which the targets may be others, or None for never."""
+    periods = _periods(definition.schedule, now)
+    if not periods:
+        return None
     targets, _ = targets_at(definition, now)
-    soon = now + AHEAD * DAY
-    for moment in _boundaries(definition.schedule, now):
+    soon = now + SURE * DAY
+    for moment in sorted({each for period in periods for each in period[:2] if each > now}):
         if moment > soon or targets_at(definition, moment)[0] != targets:
             return moment
     return None
@@ -55,14 +54,26 @@ def told(window: Window) -> str:
     return f"{_told_days(window)} {window.start:%H:%M} to {window.end:%H:%M}"
 
 
-def _boundaries(schedule: Schedule, now: datetime) -> list[datetime]:
-    """List, in order, when something begins or ends: of windows only what is soon."""
+def _periods(schedule: Schedule, now: datetime) -> tuple[Period, ...]:
+    """List when what holds, the first that counts first; of windows only what is near."""
+    if not (schedule.windows or schedule.overrides):
+        return ()
+    return _periods_near(schedule, now.astimezone(UTC).date())
+
+
+# Whoever replays weeks asks for the same days again and again.
+@lru_cache(maxsize=256)
+def _periods_near(schedule: Schedule, today: date) -> tuple[Period, ...]:
     zone = ZoneInfo(schedule.time_zone)
-    first = now.astimezone(zone).date() - DAY
-    spans = [_dates(override, zone) for override in schedule.overrides]
+    found = list[Period]()
+    for override in schedule.overrides:
+        reason = f"the override of {_told_dates(override)}"
+        found.append((*_dates(override, zone), override.targets, reason))
     for window in schedule.windows:
-        spans += _spans(window, first, days=AHEAD + 1, zone=zone)
-    return sorted({moment for span in spans for moment in span if moment > now})
+        reason = f"the window {told(window)} ({schedule.time_zone})"
+        spans = _spans(window, today - BEFORE * DAY, days=AHEAD, zone=zone)
+        found += [(*span, window.targets, reason) for span in spans]
+    return tuple(found)
 
 
 def _spans(window: Window, first: date, *, days: int, zone: ZoneInfo) -> Iterator[Span]:
@@ -76,10 +87,6 @@ def _spans(window: Window, first: date, *, days: int, zone: ZoneInfo) -> Iterato
 def _dates(override: Override, zone: ZoneInfo) -> Span:
     first = datetime.combine(override.first, time())
     return _reached(first, zone), _reached(datetime.combine(override.last, time()) + DAY, zone)
-
-
-def _holds(span: Span, now: datetime) -> bool:
-    return span[0] <= now < span[1]
 
 
 def _reached(wall: datetime, zone: ZoneInfo) -> datetime:

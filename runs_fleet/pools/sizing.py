@@ -8,6 +8,7 @@ from bisect import bisect_left, insort
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from math import ceil
 
 from runs_fleet.models import Wire
@@ -67,7 +68,7 @@ def wanted(
     demand = definition.demand
     tier: Tier = demand.tier if demand else "hot"
     if demand:
-        size = next(_sizes(demand, record, now))[1]
+        size = _sizes(demand, record, _this(record, now))[0]
         targets = _raised(targets, tier, size - record.level)
         reasons.append(_by_demand(demand, size, record.level))
     if getattr(targets, tier) < definition.min:
@@ -88,26 +89,31 @@ def next_look(definition: PoolDefinition, record: Record, now: datetime) -> date
 
 
 def _next_size(demand: Demand, record: Record, now: datetime) -> datetime | None:
-    sizes = _sizes(demand, record, now)
-    _, size = next(sizes)
-    return next((EPOCH + minute * MINUTE for minute, later in sizes if later != size), None)
+    this = _this(record, now)
+    sizes = _sizes(demand, record, this)
+    changed = (minute for minute, size in enumerate(sizes, this) if size != sizes[0])
+    return next((EPOCH + minute * MINUTE for minute in changed), None)
 
 
-def _sizes(demand: Demand, record: Record, now: datetime) -> Iterator[tuple[int, int]]:
+def _this(record: Record, now: datetime) -> int:
+    """Tell the minute that counts as this one, also when the record is ahead of the clock."""
+    return max(_minute(now), record.minutes[-1][0] if record.minutes else 0)
+
+
+# The same is asked several times in each turn of a pool.
+@lru_cache(maxsize=64)
+def _sizes(demand: Demand, record: Record, this: int) -> tuple[int, ...]:
     """Tell the size for this minute and those to come, while the number of jobs stays.
 
     Afterwards nothing changes any more. Of the time before the record nothing is known, so it
     does not count.
     """
-    this, window, linger = _minute(now), _minutes(demand.window), demand.linger // MINUTE
-    # Nobody clocks time that has not come, even when the record is ahead of the clock.
-    this = max(this, record.minutes[-1][0]) if record.minutes else this
+    window, linger = _minutes(demand.window), demand.linger // MINUTE
     first, last = this - linger - window + 1, this + linger + window
     ranks = list(_percentiles(_peaks(record, first, last), window, demand.percentile))
     unknown = [0] * (last - first + 1 - len(ranks))
-    for minute, size in enumerate(_highest([*unknown, *ranks], linger + 1), first):
-        if minute >= this:
-            yield minute, min(max(size, demand.floor), demand.cap)
+    sizes = list(_highest([*unknown, *ranks], linger + 1))[this - first :]
+    return tuple(min(max(size, demand.floor), demand.cap) for size in sizes)
 
 
 def _peaks(record: Record, first: int, last: int) -> Iterator[int]:

@@ -115,6 +115,7 @@ def test_an_overlap_is_told_with_its_first_moment() -> None:
 @pytest.mark.parametrize(
     ("overrides", "said"),
     [
+        ("[{first: 2026-12-24, last: 9999-12-31, targets: {}}]", "9999-12-31 is beyond all plans"),
         ("[{first: 2026-12-26, last: 2026-12-24, targets: {}}]", "is before its first 2026-12-26"),
         (
             "[{first: 2026-12-24, last: 2026-12-26, targets: {}},"
