@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 
 from rich.console import Console
 
-from bench import costs, crash, k8s, latency, report, whole
+from bench import costs, crash, k8s, latency, launches, report, whole
 from bench.figures import Result
 from bench.host import OtherWork, describe
 from bench.progress import Say, progress
@@ -18,6 +18,7 @@ PAPER = 160
 SCENARIOS: dict[str, Callable[[Sizes, Say], list[Result]]] = {
     "steady": latency.steady,
     "bursts": latency.bursts,
+    "launches": launches.cold_burst,
     "costs": costs.normal_jobs,
     "crash": crash.killed_worker,
     "demo": whole.whole_world,

@@ -22,6 +22,8 @@ Answer: TypeAlias = A | FleetError
 QUIET, LONGEST = 0.035, 1.0
 # Longer than this nobody waits for a call that may be made: the thread is needed.
 PATIENCE = 2.0
+# Who came in vain comes back when those are done who wait now, but not all at once.
+LONGEST_PAUSE, SPREAD = 10.0, 0.5
 # How long a call waits for all that take part to be prepared.
 PREPARED = 0.5
 
@@ -216,9 +218,15 @@ class Gathering(Generic[Q, A]):
         self._line.leave(entry)
         if self._windows[entry.kind].host is entry:
             self._pass_on(entry.kind, self._of(entry.kind))
-        ahead = len(self._line) // max(self._room([entry.query]), 1)
-        after = 1 + ahead / self._budget.rate + random.uniform(0, 1)
-        raise RateLimited(f"{self._budget.name} waits for its turn: {ahead} before it", after=after)
+        calls = sum(self._calls_of(kind) for kind in self._windows)
+        after = min(calls / self._budget.rate, LONGEST_PAUSE) + random.uniform(0, SPREAD)
+        raise RateLimited(
+            f"{self._budget.name} wait for their turn: {calls} before it", after=after
+        )
+
+    def _calls_of(self, kind: Hashable) -> int:
+        waiting = [each.query for each in self._of(kind)]
+        return -(-len(waiting) // self._room(waiting))
 
     def _make(self, group: _Group[Q, A]) -> None:
         """Call for all, and let each hear of it, whatever comes."""

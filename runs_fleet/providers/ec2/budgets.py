@@ -19,7 +19,9 @@ from runs_fleet.aws.errors import THROTTLE, code_of
 from runs_fleet.budget import Budget, Told, unheard
 from runs_fleet.errors import RateLimited
 
-LAUNCH_RATE, LAUNCH_BURST = 2.0, 5.0
+LAUNCH_RATE = 2.0
+# One less than EC2 allows: a call may be under way for longer than the next one.
+LAUNCH_BURST = 4.0
 # A thread may wait so long for its call; longer, and the call is better tried again later.
 MOMENT = 0.5
 
