@@ -41,35 +41,40 @@ def pod(deployment: Json) -> Json:
     return spec
 
 
+LABELS = {
+    "app.kubernetes.io/managed-by": "runs-fleet",
+    "runs-fleet.io/fleet": "default",
+    "runs-fleet.io/pool": "warm",
+    "runs-fleet.io/placeholder": "true",
+}
+
+
 def test_a_deployment_in_whole() -> None:
     found = made(arch="arm64", cpu=Span(least=4, most=8))
-    labels = {
-        "app.kubernetes.io/managed-by": "runs-fleet",
-        "runs-fleet.io/fleet": "default",
-        "runs-fleet.io/pool": "warm",
-        "runs-fleet.io/placeholder": "true",
-    }
     assert found["metadata"] == {
         "name": "runs-fleet-pool-warm",
         "namespace": "ci",
-        "labels": labels,
+        "labels": LABELS,
     }
     template = found["spec"].pop("template")
+    assert template["metadata"] == {"labels": LABELS}
     assert found["spec"] == {
         "replicas": 3,
         "revisionHistoryLimit": 1,
         "strategy": placeholder.ROLLING,
-        "selector": {"matchLabels": labels},
+        "selector": {"matchLabels": LABELS},
     }
-    assert template["metadata"] == {"labels": labels}
+
+
+def test_its_pod_in_whole() -> None:
     runner = pod_of(order(arch="arm64", cpu=Span(least=4, most=8), pool="warm"))
-    assert template["spec"] == {
+    (container,) = runner["containers"]
+    alike = ("nodeSelector", "tolerations", "securityContext")
+    assert pod(made(arch="arm64", cpu=Span(least=4, most=8))) == {
+        **{key: runner[key] for key in alike},
         "serviceAccountName": "default",
         "automountServiceAccountToken": False,
         "enableServiceLinks": False,
-        "nodeSelector": runner["nodeSelector"],
-        "tolerations": runner["tolerations"],
-        "securityContext": runner["securityContext"],
         "priorityClassName": "runs-fleet-placeholder",
         "terminationGracePeriodSeconds": 1,
         "containers": [
@@ -78,8 +83,8 @@ def test_a_deployment_in_whole() -> None:
                 "image": SITE.image,
                 "imagePullPolicy": "IfNotPresent",
                 "command": placeholder.ASLEEP,
-                "resources": runner["containers"][0]["resources"],
-                "securityContext": runner["containers"][0]["securityContext"],
+                "resources": container["resources"],
+                "securityContext": container["securityContext"],
             }
         ],
     }

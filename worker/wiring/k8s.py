@@ -44,6 +44,7 @@ def wire(settings: K8sSettings, temporal: Client, runtime: Runtime) -> Wired:
     owners, streams = Owners(cluster), _valkey(settings)
     provider = K8sProvider(cluster, place, owners=owners)
     configs = K8sConfigStore(cluster, owners=owners, reports_ca=_ca(settings) or "")
+    inventory = K8sInventory(cluster, fleet=place.fleet)
     hub = wired.github(settings, counts)
     runners = RunnerActivities(
         provider,
@@ -57,12 +58,7 @@ def wire(settings: K8sSettings, temporal: Client, runtime: Runtime) -> Wired:
         activities=wired.activities(
             runners,
             hub,
-            wired.Cloud(
-                provider,
-                configs,
-                K8sInventory(cluster, fleet=place.fleet),
-                _archive(settings, cluster),
-            ),
+            wired.Cloud(provider, configs, inventory, _archive(settings, cluster)),
             taking=wired.intake(settings, temporal),
             temporal=temporal,
         ),
