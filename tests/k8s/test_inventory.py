@@ -7,13 +7,18 @@ import pytest
 
 from runs_fleet import sweeping
 from runs_fleet.census import OwnedMachine, Roll
-from runs_fleet.models import MachineOrder
+from runs_fleet.models import MachineOrder, RunnerSpec
+from runs_fleet.pools import abandoned
+from runs_fleet.pools.definition import Cache
+from runs_fleet.pools.wire import PlaceholderOrder
 from runs_fleet.ports import Inventory, RunnerConfig
 from runs_fleet.providers.k8s import manifests
 from runs_fleet.providers.k8s.cluster import (
     CONFIG_MAPS,
+    DEPLOYMENTS,
     JOBS,
     NETWORK_POLICIES,
+    PODS,
     SECRETS,
     VOLUME_CLAIMS,
     Cluster,
@@ -21,6 +26,7 @@ from runs_fleet.providers.k8s.cluster import (
 )
 from runs_fleet.providers.k8s.configs import K8sConfigStore
 from runs_fleet.providers.k8s.inventory import BELONGINGS, K8sInventory
+from runs_fleet.providers.k8s.placeholders import K8sPlaceholders
 from runs_fleet.providers.k8s.provider import K8sProvider
 from runs_fleet.providers.k8s.rest import Json
 from runs_fleet.providers.k8s.site import Site, Storage
@@ -119,6 +125,55 @@ def test_a_job_is_removed_with_all_that_belongs_to_it(
 
 def test_what_is_gone_already_is_a_success(inventory: K8sInventory) -> None:
     inventory.terminate(ORDER.runner)
+
+
+@pytest.fixture
+def pool(cluster: Cluster, site: Site) -> PlaceholderOrder:
+    """A pool that has a placeholder and a volume."""
+    cache = Cache(size=1, volumes=1)
+    wanted = PlaceholderOrder(pool="warm", spec=RunnerSpec(), replicas=1, cache=cache)
+    K8sPlaceholders(cluster, site).keep(wanted)
+    return wanted
+
+
+@pytest.mark.usefixtures("pool")
+def test_what_a_pool_keeps_is_listed_as_the_pool_s(
+    inventory: K8sInventory, provider: K8sProvider
+) -> None:
+    provider.create(ORDER)
+    found = [(each.machine_id, each.runner, each.pool) for each in inventory.machines()]
+    assert sorted(found) == [
+        (ORDER.runner, ORDER.runner, ""),
+        ("runs-fleet-cache-warm-0", "", "warm"),
+        ("runs-fleet-pool-warm", "", "warm"),
+    ]
+
+
+@pytest.mark.usefixtures("pool")
+def test_only_the_sweep_of_pools_looks_at_it(inventory: K8sInventory) -> None:
+    machines, now = inventory.machines(), datetime.now(UTC) + LATER
+    assert sweeping.unclaimed(machines, Roll(), now=now, min_age=SOON) == []
+    assert sweeping.strays(machines, Roll(), now=now, min_age=SOON) == []
+    assert len(abandoned.unmarked(machines, now=now, min_age=SOON)) == 2
+
+
+def test_the_sweep_removes_what_a_pool_has_left(
+    inventory: K8sInventory, cluster: Cluster, pool: PlaceholderOrder
+) -> None:
+    for each in inventory.machines():
+        inventory.terminate(each.machine_id)
+    until(lambda: inventory.machines() == [], within=PATIENCE)
+    of_pool = f"runs-fleet.io/pool={pool.pool}"
+    kinds = (DEPLOYMENTS, PODS, VOLUME_CLAIMS)
+    until(
+        lambda: [each for kind in kinds for each in cluster.labelled(kind, of_pool)] == [],
+        within=PATIENCE,
+    )
+
+
+@pytest.mark.usefixtures("pool")
+def test_another_fleet_s_pools_are_not_listed(cluster: Cluster) -> None:
+    assert K8sInventory(cluster, fleet="other").machines() == []
 
 
 def test_a_sweep_takes_what_remains_without_an_owner() -> None:

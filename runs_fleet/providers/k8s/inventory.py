@@ -1,11 +1,12 @@
-"""All that the fleet has in its namespace: Jobs, and whatever outlived the Job it belonged to."""
+"""All that the fleet has in its namespace: Jobs, what outlived its Job, and what pools keep."""
 
 from datetime import datetime
 
 from runs_fleet.census import HeldConfig, OwnedMachine
-from runs_fleet.providers.k8s import marks, states
+from runs_fleet.providers.k8s import marks, placeholder, states
 from runs_fleet.providers.k8s.cluster import (
     CONFIG_MAPS,
+    DEPLOYMENTS,
     JOBS,
     NETWORK_POLICIES,
     SECRETS,
@@ -16,6 +17,8 @@ from runs_fleet.providers.k8s.rest import Json
 
 # Kubernetes removes them after their Job, unless they have lost their owner's mark.
 BELONGINGS = (CONFIG_MAPS, SECRETS, NETWORK_POLICIES, VOLUME_CLAIMS)
+# A pool's placeholders are all one machine, and so is each of its cache volumes.
+POOLS = {DEPLOYMENTS: marks.PLACEHOLDER, VOLUME_CLAIMS: marks.CACHE}
 
 
 class K8sInventory:
@@ -23,7 +26,8 @@ class K8sInventory:
 
     def __init__(self, cluster: Cluster, *, fleet: str) -> None:
         self._cluster = cluster
-        self._ours = f"{marks.FLEET}={fleet},{marks.RUNNER}"
+        self._fleet = f"{marks.FLEET}={fleet}"
+        self._ours = f"{self._fleet},{marks.RUNNER}"
 
     def machines(self) -> list[OwnedMachine]:
         """List Jobs, and as `remains` the ended ones and the names of belongings without a Job.
@@ -35,7 +39,8 @@ class K8sInventory:
         known = {each.machine_id for each in jobs}
         # The youngest speaks for all of them: somebody may be about to make more.
         remains = {each.machine_id: each for each in sorted(map(_remains, belongings), key=_age)}
-        return [*jobs, *(each for name, each in remains.items() if name not in known)]
+        orphans = [each for name, each in remains.items() if name not in known]
+        return [*jobs, *orphans, *self._of_pools()]
 
     def configs(self) -> list[HeldConfig]:
         """List the Secrets that wait for their pods, without reading them."""
@@ -46,12 +51,30 @@ class K8sInventory:
 
     def terminate(self, machine_id: str) -> None:
         """Remove this Job, and everything of its name; already gone is a success."""
-        for kind in (JOBS, *BELONGINGS):
+        for kind in (DEPLOYMENTS,) if placeholder.is_name(machine_id) else (JOBS, *BELONGINGS):
             self._cluster.delete(kind, machine_id)
+
+    def _of_pools(self) -> list[OwnedMachine]:
+        found = [
+            each
+            for kind, mark in POOLS.items()
+            for each in self._cluster.heads(kind, f"{self._fleet},{marks.POOL},{mark}")
+        ]
+        return [_kept(each) for each in found]
 
 
 def _job(job: Json) -> OwnedMachine:
     return _owned(job, at=_ended_at(job), remains=not states.is_alive(job))
+
+
+def _kept(thing: Json) -> OwnedMachine:
+    return OwnedMachine(
+        machine_id=_name(thing),
+        runner="",
+        pool=thing["metadata"]["labels"][marks.POOL],
+        member=_name(thing),
+        launched_at=_made_at(thing),
+    )
 
 
 def _remains(thing: Json) -> OwnedMachine:

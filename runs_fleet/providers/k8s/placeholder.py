@@ -40,9 +40,17 @@ KEPT = (
 ROLLING = {"type": "RollingUpdate", "rollingUpdate": {"maxSurge": 0, "maxUnavailable": "100%"}}
 
 
+PREFIX = f"{MANAGER}-pool-"
+
+
 def name(pool: str) -> str:
     """Name a pool's Deployment."""
-    return f"{MANAGER}-pool-{pool}"
+    return f"{PREFIX}{pool}"
+
+
+def is_name(text: str) -> bool:
+    """Tell the name of a pool's Deployment from a runner's or a volume's."""
+    return text.startswith(PREFIX)
 
 
 def deployment(order: PlaceholderOrder, site: Site) -> Object:
