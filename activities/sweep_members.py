@@ -9,6 +9,7 @@ from activities.sweeps import works
 from activities.verdicts import verdicts
 from runs_fleet.census import Removal
 from runs_fleet.models import Scope
+from runs_fleet.names import pool_of
 from runs_fleet.pools.abandoned import Abandoned, Keepers, Pools, PoolStates, registered_as
 from runs_fleet.ports import ConfigStore, Inventory, SweptGitHub
 
@@ -41,7 +42,8 @@ class MemberActivities:
         """
         machine_id, looked = found.machine.machine_id, set[str]()
         with verdicts():
-            for scope in found.scopes:
+            # Placeholders and volumes, unlike machines, are never registered.
+            for scope in found.scopes if pool_of(found.machine.member) else ():
                 place = self._github.place(scope)
                 if place not in looked and self._listens(scope, found.machine.member):
                     return Removal(busy=True)

@@ -5,10 +5,10 @@ from datetime import UTC, datetime
 import pytest
 
 from runs_fleet import names
-from runs_fleet.census import OwnerState
+from runs_fleet.census import OwnedMachine, OwnerState
 from runs_fleet.errors import Unavailable
 from tests.sweep.brooms import Broom, counts, part
-from tests.sweep.fakes import Outside
+from tests.sweep.fakes import LONG_AGO, Outside
 
 
 @pytest.mark.parametrize("state", ["closed", "absent"])
@@ -22,6 +22,21 @@ async def test_a_member_that_nobody_keeps_goes_at_the_second_pass(
     report = await broom.sweep()
     assert counts(report, "members") == (1, 0, 0)
     assert (outside.alive, outside.held, outside.registered) == ({}, {}, {})
+
+
+async def test_placeholders_go_without_a_look_at_github(broom: Broom, outside: Outside) -> None:
+    outside.alive["runs-fleet-pool-default"] = OwnedMachine(
+        machine_id="runs-fleet-pool-default",
+        runner="",
+        pool="default",
+        member="runs-fleet-pool-default",
+        launched_at=LONG_AGO,
+    )
+    outside.keepers["default"] = "closed"
+    outside.errors["registrations"] = Unavailable("GitHub is away")
+    report = await broom.sweep(2)
+    assert counts(report, "members") == (1, 0, 0)
+    assert outside.alive == {}
 
 
 async def test_a_pool_that_is_kept_keeps_its_members(broom: Broom, outside: Outside) -> None:
