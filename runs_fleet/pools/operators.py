@@ -75,9 +75,7 @@ def _problem(definition: PoolDefinition, asked: Mapping[Tier, int]) -> str:
         return f"{negative[0]} is {asked[negative[0]]}: give 0 or more"
     total = sum(asked.values())
     if total > definition.max:
-        return (
-            f"{total} free members are more than its max, {definition.max}: raise max, or want less"
-        )
+        return f"{total} free members are more than max {definition.max}: lower them, or raise max"
     others = [tier for tier, number in asked.items() if number and tier != "hot"]
     if definition.mode == "k8s" and others:
         return f"{others[0]} members are kept in EC2 mode only: want hot ones"

@@ -10,11 +10,12 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from temporalio import workflow
-from temporalio.client import Client, WorkflowHandle
+from temporalio.client import Client, WorkflowExecutionStatus, WorkflowHandle
 from temporalio.service import RPCError
 from temporalio.worker import Worker
 
 with workflow.unsafe.imports_passed_through():
+    from activities.jobs import JobActivities
     from activities.pools import PoolActivities, pool_activities
     from activities.runners import RunnerActivities
     from runs_fleet import names
@@ -137,6 +138,11 @@ class Pool:
         asked = PoolOperation.model_validate({"kind": kind, "by": "ops", **more})
         return await self.handle.execute_update(PoolManager.operate, asked)
 
+    async def is_over(self) -> bool:
+        """Tell whether its manager has ended."""
+        found = await self.temporal.get_workflow_handle(self.handle.id).describe()
+        return found.status is not WorkflowExecutionStatus.RUNNING
+
     async def ends(self) -> None:
         """End it, and every job."""
         with suppress(RPCError):
@@ -201,6 +207,8 @@ async def keeping(temporal: Client, ports: Ports) -> AsyncIterator[str]:
                 runners.register_runner,
                 runners.release_runner,
                 runners.take_member,
+                runners.find_machines,
+                JobActivities(ports.github).look_up_job,
             ],
             activity_executor=threads,
             interceptors=[Heartbeats()],

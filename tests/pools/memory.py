@@ -40,6 +40,7 @@ class MemoryWarm:
     woken: list[str] = field(default_factory=list)
     errors: deque[FleetError] = field(default_factory=deque)
     gate: threading.Event = field(default_factory=threading.Event)
+    refuses_to_start: FleetError | None = None
     image: str = "lt-1:1"
     most: int = 0
 
@@ -63,6 +64,8 @@ class MemoryWarm:
         return MemberLaunched(machine=machine, wake=f"queue-{machine.machine_id}")
 
     def take(self, machine_id: str, *, runner: str, start: bool, repo: str = "") -> None:
+        if start and self.refuses_to_start is not None:
+            raise self.refuses_to_start
         self.taken.append(machine_id)
         made = self._of(machine_id)
         made.runner = runner
