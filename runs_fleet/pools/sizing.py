@@ -6,10 +6,11 @@ by the percentile that was asked for; those that have a job need no free one.
 
 from bisect import bisect_left, insort
 from collections import deque
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from math import ceil
+from typing import NamedTuple
 
 from runs_fleet.models import Wire
 from runs_fleet.pools import schedule
@@ -21,6 +22,13 @@ EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 # A minute since the epoch, the most jobs at once in it, and how many it ended with.
 Entry = tuple[int, int, int]
+
+
+class _Outlook(NamedTuple):
+    """The size for a minute, and the minute in which it changes if nothing else does."""
+
+    size: int
+    changes: int | None
 
 
 class Record(Wire):
@@ -68,7 +76,7 @@ def wanted(
     demand = definition.demand
     tier: Tier = demand.tier if demand else "hot"
     if demand:
-        size = _sizes(demand, record, _this(record, now))[0]
+        size = _outlook(demand, record, _this(record, now)).size
         targets = _raised(targets, tier, size - record.level)
         reasons.append(_by_demand(demand, size, record.level))
     if getattr(targets, tier) < definition.min:
@@ -89,10 +97,8 @@ def next_look(definition: PoolDefinition, record: Record, now: datetime) -> date
 
 
 def _next_size(demand: Demand, record: Record, now: datetime) -> datetime | None:
-    this = _this(record, now)
-    sizes = _sizes(demand, record, this)
-    changed = (minute for minute, size in enumerate(sizes, this) if size != sizes[0])
-    return next((EPOCH + minute * MINUTE for minute in changed), None)
+    minute = _outlook(demand, record, _this(record, now)).changes
+    return None if minute is None else EPOCH + minute * MINUTE
 
 
 def _this(record: Record, now: datetime) -> int:
@@ -102,42 +108,56 @@ def _this(record: Record, now: datetime) -> int:
 
 # The same is asked several times in each turn of a pool.
 @lru_cache(maxsize=64)
-def _sizes(demand: Demand, record: Record, this: int) -> tuple[int, ...]:
-    """Tell the size for this minute and those to come, while the number of jobs stays.
+def _outlook(demand: Demand, record: Record, this: int) -> _Outlook:
+    """Tell the size for this minute, and when it is another if the number of jobs stays.
 
-    Afterwards nothing changes any more. Of the time before the record nothing is known, so it
-    does not count.
+    Of the time before the record nothing is known, so it does not count.
     """
+    sizes = _sizes(demand, record, this)
+    size = next(sizes)
+    changes = (minute for minute, later in enumerate(sizes, this + 1) if later != size)
+    return _Outlook(size, next(changes, None))
+
+
+def _sizes(demand: Demand, record: Record, this: int) -> Iterator[int]:
+    """Tell the size for this minute and those to come, until nothing changes any more."""
     window, linger = _minutes(demand.window), demand.linger // MINUTE
     first, last = this - linger - window + 1, this + linger + window
-    ranks = list(_percentiles(_peaks(record, first, last), window, demand.percentile))
-    unknown = [0] * (last - first + 1 - len(ranks))
-    sizes = list(_highest([*unknown, *ranks], linger + 1))[this - first :]
-    return tuple(min(max(size, demand.floor), demand.cap) for size in sizes)
+    if not record.minutes or record.minutes[-1][0] < first:
+        # All of it was so in every minute that counts.
+        first = last = this
+    peaks = _peaks(record, first, last)
+    known = last - len(peaks) + 1
+    begins = max(this - linger, known)
+    ranks = _percentiles(peaks, begins - known, window, demand.percentile)
+    for minute, size in enumerate(_highest(ranks, linger + 1), begins):
+        if minute >= this:
+            yield min(max(size, demand.floor), demand.cap)
 
 
-def _peaks(record: Record, first: int, last: int) -> Iterator[int]:
-    """Tell the most jobs at once in each minute of a range, from where the record begins on."""
-    begins = record.minutes[0][0] if record.minutes else last + 1
-    entries = deque(_since(record.minutes, first))
-    level = 0
-    for minute in range(max(first, begins), last + 1):
-        peak = level
-        while entries and entries[0][0] <= minute:
-            at, most, level = entries.popleft()
-            peak = most if at == minute else level
-        yield peak
+def _peaks(record: Record, first: int, last: int) -> list[int]:
+    """List the most jobs at once in each minute of a range, from where the record begins on."""
+    begins = record.minutes[0][0] if record.minutes else last
+    at, level, peaks = max(first, begins), 0, list[int]()
+    for minute, most, ended in _since(record.minutes, at):
+        if minute >= at:
+            peaks += [*[level] * (minute - at), most]
+            at = minute + 1
+        level = ended
+    return [*peaks, *[level] * (last + 1 - at)]
 
 
-def _percentiles(values: Iterable[int], window: int, percentile: float) -> Iterator[int]:
-    """Tell the percentile of the last `window` values, after each of them."""
-    last: deque[int] = deque()
-    ordered: list[int] = []
-    for value in values:
-        last.append(value)
+def _percentiles(
+    values: Sequence[int], begins: int, window: int, percentile: float
+) -> Iterator[int]:
+    """Tell the percentile of the last `window` values, after each of them from a place on."""
+    oldest = max(begins - window + 1, 0)
+    ordered = sorted(values[oldest:begins])
+    for value in values[begins:]:
         insort(ordered, value)
-        if len(last) > window:
-            ordered.pop(bisect_left(ordered, last.popleft()))
+        if len(ordered) > window:
+            ordered.pop(bisect_left(ordered, values[oldest]))
+            oldest += 1
         yield ordered[ceil(percentile * len(ordered)) - 1]
 
 
