@@ -1,4 +1,4 @@
-"""Finds the lifecycle that a queue message speaks of, and signals it."""
+"""Finds the lifecycle or the pool that a queue message speaks of, and signals it."""
 
 from collections.abc import Callable
 from datetime import timedelta
@@ -8,10 +8,11 @@ from temporalio.client import Client
 from temporalio.service import RPCError, RPCStatusCode
 
 from runs_fleet import names, reports
-from runs_fleet.models import MachineEvent
+from runs_fleet.models import MachineEvent, Mode
 from runs_fleet.ports import Message
 from worker.relay import Poison
 from workflows import attributes
+from workflows.pool_manager import PoolManager
 from workflows.runner_lifecycle import RunnerLifecycle
 
 # The end of a machine is no news where the job has succeeded: all machines end.
@@ -22,10 +23,10 @@ MACHINE_ID = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123
 
 
 class ReportDeliveries:
-    """Brings agents' reports to the lifecycles that made their runners."""
+    """Brings agents' reports to the lifecycles that made their runners, or to their pools."""
 
-    def __init__(self, temporal: Client, *, secret: str) -> None:
-        self._temporal, self._secret = temporal, secret
+    def __init__(self, temporal: Client, *, secret: str, mode: Mode = "ec2") -> None:
+        self._temporal, self._secret, self._mode = temporal, secret, mode
 
     async def __call__(self, message: Message) -> str:
         """Check whose report it is, and signal its owner. Raises Poison."""
@@ -33,6 +34,9 @@ class ReportDeliveries:
             report = reports.opened(message.body, secret=self._secret)
         except reports.Forged as error:
             raise Poison(str(error)) from error
+        if (pooled := names.pool_of(report.runner)) is not None:
+            manager = names.pool(self._mode, pooled[0])
+            return await _signal(self._temporal, manager, PoolManager.report, report)
         owner = names.owner(report.runner)
         if owner is None:
             raise Poison(f"{report.runner!r} is no runner of ours")
@@ -68,7 +72,7 @@ class MachineDeliveries:
 
 
 async def _signal(temporal: Client, workflow_id: str, signal: Any, content: Any) -> str:
-    """Signal a lifecycle; one that has ended, or never was, does not care."""
+    """Signal a workflow; one that has ended, or never was, does not care."""
     handle = temporal.get_workflow_handle(workflow_id)
     try:
         await handle.signal(signal, content, rpc_timeout=CALL_LIMIT)

@@ -17,9 +17,10 @@ from temporalio.worker import (
 from runs_fleet.settings import BadSettings
 from worker.heartbeats import BEAT, Heartbeats
 from workflows.market_watch import MarketWatch
+from workflows.pool_manager import PoolManager
 from workflows.runner_lifecycle import RunnerLifecycle
 from workflows.sweep import Sweep
-from workflows.versioned import UpgradingMarketWatch, UpgradingSweep
+from workflows.versioned import UpgradingMarketWatch, UpgradingPoolManager, UpgradingSweep
 
 # Longer than any activity's call, so that a deploy repeats nothing.
 GRACE = timedelta(seconds=30)
@@ -72,6 +73,7 @@ def worker(
             RunnerLifecycle,
             UpgradingSweep if version else Sweep,
             UpgradingMarketWatch if version else MarketWatch,
+            UpgradingPoolManager if version else PoolManager,
         ],
         activities=activities,
         activity_executor=executor,

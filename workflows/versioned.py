@@ -1,4 +1,4 @@
-"""Workflows as a versioned worker registers them: lifecycles stay with a build, sweeps move on.
+"""Workflows as a versioned worker registers them: lifecycles stay with a build, others move on.
 
 `versioning_behavior=` in the definition that an unversioned worker registers as well would have
 the server reject each of its tasks, so here are second definitions under the same names.
@@ -11,7 +11,9 @@ from temporalio.common import VersioningBehavior
 with workflow.unsafe.imports_passed_through():
     from runs_fleet.census import SweepReport, SweepRequest
     from runs_fleet.market import MarketState
+    from runs_fleet.pools.state import PoolState
     from workflows.market_watch import MarketWatch
+    from workflows.pool_manager import PoolManager
     from workflows.sweep import Sweep
 
 
@@ -32,4 +34,18 @@ class UpgradingMarketWatch(MarketWatch):
     @workflow.run
     async def run(self, state: MarketState) -> None:
         """Watch the market."""
+        await super().run(state)
+
+
+@workflow.defn(name="PoolManager", versioning_behavior=VersioningBehavior.AUTO_UPGRADE)
+class UpgradingPoolManager(PoolManager):
+    """A pool is kept for ever, so by the current build."""
+
+    @workflow.init
+    def __init__(self, state: PoolState) -> None:
+        super().__init__(state)
+
+    @workflow.run
+    async def run(self, state: PoolState) -> None:
+        """Keep the pool."""
         await super().run(state)

@@ -49,7 +49,7 @@ def kept(
         state.trouble = f"the placeholders are not kept: {answer.words}"
         state.keep_at = now + AGAIN
         return
-    state.facts, state.kept_at, state.trouble = answer, now, ""
+    state.facts, state.kept_at, state.trouble = answer, now, answer.trouble
     state.keep_at = now + LOOK_EVERY
     state.removed = asked.remove
 

@@ -8,10 +8,12 @@ from temporalio.client import Client
 from temporalio.runtime import Runtime
 
 from activities.diary import HeartbeatDiary
+from activities.pools import PoolActivities
 from activities.runners import RunnerActivities
 from runs_fleet import names
 from runs_fleet.aws.clients import Clients, clients, metrics, tables
 from runs_fleet.fairness import weights
+from runs_fleet.ports import GitHub
 from runs_fleet.providers.ec2.archive import DynamoArchive
 from runs_fleet.providers.ec2.budgets import AwsBudgets
 from runs_fleet.providers.ec2.capacity import CapacityMemory
@@ -19,6 +21,7 @@ from runs_fleet.providers.ec2.catalog import InstanceCatalog
 from runs_fleet.providers.ec2.events import machine_event
 from runs_fleet.providers.ec2.inventory import Ec2Inventory
 from runs_fleet.providers.ec2.launching import Launching
+from runs_fleet.providers.ec2.pool_store import DynamoPoolStore
 from runs_fleet.providers.ec2.provider import Ec2Provider, Manner
 from runs_fleet.providers.ec2.site import Site
 from runs_fleet.providers.ec2.ssm import SsmConfigStore
@@ -34,7 +37,7 @@ from worker.market import MarketLink
 from worker.relay import Relay
 from worker.spooled import SpoolDeliveries
 from worker.wiring import wired
-from worker.wiring.wired import Wired
+from worker.wiring.wired import Carrier, Wired
 
 # The end of a machine is mostly our own doing, and the notice of a spot loss is two minutes long.
 EVENTS_GATHER = 5.0
@@ -62,6 +65,7 @@ def wire(
         report_secret=settings.report_secret.get_secret_value(),
         reports_address=settings.reports_queue_url,
     ).warming(machines.warm)
+    wired.registered(runners, hub, settings)
     if telemetry is not None:
         runners.telling(telemetry)
     return Wired(
@@ -69,14 +73,13 @@ def wire(
         activities=wired.activities(
             runners,
             hub,
-            _swept(settings, aws, machines, region=region),
+            _cloud(settings, aws, machines, hub=hub, region=region),
             taking=wired.intake(settings, temporal),
             temporal=temporal,
         ),
         carriers=[
             *_relays(settings, temporal, aws, counts=counts),
-            MarketLink(temporal, settings.mode, memory, counts.market),
-            QueueDepth(temporal, settings.mode, partial(counts.jobs, settings.mode)),
+            *_links(settings, temporal, counts, memory=memory, region=region),
             *([wired.Closing(telemetry.close)] if telemetry else []),
         ],
         cloud="aws",
@@ -84,6 +87,22 @@ def wire(
         sweep=settings.sweep,
         sweep_interval=settings.sweep_interval,
     )
+
+
+def _pools(settings: Ec2Settings, hub: GitHub, machines: "_Machines") -> PoolActivities:
+    return PoolActivities(
+        hub,
+        machines.configs,
+        report_secret=settings.report_secret.get_secret_value(),
+        reports_address=settings.reports_queue_url,
+    ).warming(machines.warm)
+
+
+def _pool_store(settings: Ec2Settings, region: str | None) -> DynamoPoolStore | None:
+    if settings.pools_table is None:
+        return None
+    client = tables(boto3.Session(region_name=region))
+    return DynamoPoolStore(client, settings.pools_table, fleet=settings.fleet)
 
 
 @dataclass(frozen=True)
@@ -119,20 +138,22 @@ def _standby(settings: Ec2Settings, aws: Clients, configs: SsmConfigStore) -> St
     return Standby(configs, queues, report_secret=secret, reports=reports)
 
 
-def _swept(
+def _cloud(
     settings: Ec2Settings,
     aws: Clients,
     machines: _Machines,
     *,
+    hub: GitHub,
     region: str | None,
 ) -> wired.Cloud:
-    """Gather what a sweep needs: the queues of machines go with their configs."""
+    """Gather what sweeps and pools need: the queues of machines go with their configs."""
     standby = machines.standby
     inventory = Ec2Inventory(
         aws.ec2, aws.ssm, settings.ssm_prefix, fleet=settings.fleet, standby=standby.queues
     )
     archive = _archive(settings, region)
-    return wired.Cloud(machines.provider, standby.configs, inventory, archive)
+    pools = _pools(settings, hub, machines)
+    return wired.Cloud(machines.provider, standby.configs, inventory, archive, pools)
 
 
 def _relays(
@@ -155,6 +176,22 @@ def _relays(
         # A job's next event waits until its last one is acknowledged.
         relays.append(Relay("spool", inbox, spool, counts, gather=0, ack_after=0))
     return relays
+
+
+def _links(
+    settings: Ec2Settings,
+    temporal: Client,
+    counts: Counts,
+    *,
+    memory: CapacityMemory,
+    region: str | None,
+) -> list[Carrier]:
+    """Gather what runs beside the worker and has to do with no queue."""
+    return [
+        wired.pools(settings, temporal, _pool_store(settings, region)),
+        MarketLink(temporal, settings.mode, memory, counts.market),
+        QueueDepth(temporal, settings.mode, partial(counts.jobs, settings.mode)),
+    ]
 
 
 def _telemetry(settings: Ec2Settings, region: str | None) -> CloudWatchTelemetry | None:

@@ -7,14 +7,18 @@ import redis
 from temporalio.client import Client
 from temporalio.runtime import Runtime
 
+from activities.pools import PoolActivities
 from activities.runners import RunnerActivities
 from runs_fleet import names
+from runs_fleet.ports import ConfigStore, GitHub
 from runs_fleet.providers.k8s.archive import K8sArchive
 from runs_fleet.providers.k8s.client import connect
 from runs_fleet.providers.k8s.cluster import Cluster
 from runs_fleet.providers.k8s.configs import K8sConfigStore, OwnedConfigStore
 from runs_fleet.providers.k8s.inventory import K8sInventory
 from runs_fleet.providers.k8s.owners import Owners
+from runs_fleet.providers.k8s.placeholders import K8sPlaceholders
+from runs_fleet.providers.k8s.pool_store import K8sPoolStore
 from runs_fleet.providers.k8s.provider import K8sProvider
 from runs_fleet.providers.k8s.rest import Rest
 from runs_fleet.providers.k8s.site import site
@@ -53,17 +57,20 @@ def wire(settings: K8sSettings, temporal: Client, runtime: Runtime) -> Wired:
         report_secret=settings.report_secret.get_secret_value(),
         reports_address=settings.runner_reports().get_secret_value(),
     ).telling(telemetry := ValkeyTelemetry(streams))
+    wired.registered(runners, hub, settings)
+    pools = _pools(settings, hub, configs).placing(K8sPlaceholders(cluster, place))
     return Wired(
         task_queue=names.task_queue("k8s"),
         activities=wired.activities(
             runners,
             hub,
-            wired.Cloud(provider, configs, inventory, _archive(settings, cluster)),
+            wired.Cloud(provider, configs, inventory, _archive(settings, cluster), pools),
             taking=wired.intake(settings, temporal),
             temporal=temporal,
         ),
         carriers=[
             *_relays(settings, temporal, streams, counts=counts),
+            wired.pools(settings, temporal, K8sPoolStore(cluster, fleet=settings.fleet)),
             Watching(temporal, K8sWatch(client, settings.namespace, fleet=place.fleet), counts),
             QueueDepth(temporal, settings.mode, partial(counts.jobs, settings.mode)),
             wired.Closing(telemetry.close),
@@ -72,6 +79,15 @@ def wire(settings: K8sSettings, temporal: Client, runtime: Runtime) -> Wired:
         warm_up=provider.warm_up,
         sweep=settings.sweep,
         sweep_interval=settings.sweep_interval,
+    )
+
+
+def _pools(settings: K8sSettings, hub: GitHub, configs: ConfigStore) -> PoolActivities:
+    return PoolActivities(
+        hub,
+        configs,
+        report_secret=settings.report_secret.get_secret_value(),
+        reports_address=settings.runner_reports().get_secret_value(),
     )
 
 
@@ -88,7 +104,9 @@ def _relays(
     reports = Relay(
         "reports",
         valkey.StreamInbox(streams, valkey.REPORTS, consumer=consumer),
-        ReportDeliveries(temporal, secret=settings.report_secret.get_secret_value()),
+        ReportDeliveries(
+            temporal, secret=settings.report_secret.get_secret_value(), mode=settings.mode
+        ),
         counts,
     )
     # A job's next event waits until its last one is acknowledged.

@@ -11,6 +11,7 @@ from temporalio.client import Client
 from activities.archive import ArchiveActivities, archive_activities
 from activities.jobs import JobActivities
 from activities.notices import NoticeActivities
+from activities.pools import PoolActivities, pool_activities
 from activities.runners import RunnerActivities
 from activities.sweep_members import MemberActivities, member_activities
 from activities.sweeps import (
@@ -21,6 +22,7 @@ from activities.sweeps import (
 )
 from intake.intake import Intake
 from intake.requests import Routing
+from runs_fleet import names
 from runs_fleet.census import SweepRequest
 from runs_fleet.fairness import weights
 from runs_fleet.github.api import GitHubApi
@@ -34,6 +36,7 @@ from runs_fleet.ports import Archive, ConfigStore, Inventory, Provider
 from runs_fleet.settings.worker import WorkerSettings
 from worker.counts import Counts
 from worker.lifecycles import TemporalLifecycles
+from worker.pools import Definitions, FilePools, PoolKeeper
 
 Activities = Sequence[Callable[..., Any]]
 
@@ -76,12 +79,13 @@ class Wired:
 
 @dataclass(frozen=True)
 class Cloud:
-    """One mode's adapters, as sweeps need them."""
+    """One mode's adapters, as sweeps and pools need them."""
 
     provider: Provider
     configs: ConfigStore
     inventory: Inventory
     archive: Archive | None = None
+    pools: PoolActivities | None = None
 
 
 def github(settings: WorkerSettings, counts: Counts) -> GitHubClient:
@@ -99,10 +103,25 @@ def github(settings: WorkerSettings, counts: Counts) -> GitHubClient:
     )
 
 
+def registered(
+    runners: RunnerActivities, hub: GitHubClient, settings: WorkerSettings
+) -> RunnerActivities:
+    """Let runners register by themselves where the operator allows it."""
+    return runners.overflowing(hub) if settings.registration == "jit+token" else runners
+
+
 def intake(settings: WorkerSettings, temporal: Client) -> Intake:
     """Start lifecycles from what the spool or the sweep has found."""
     routing = Routing(mode=settings.mode, backends=settings.backends, policy=settings.policy)
     return Intake(routing, client=temporal)
+
+
+def pools(settings: WorkerSettings, temporal: Client, store: Definitions | None) -> PoolKeeper:
+    """Keep the pools of the file and of the store, where there are these."""
+    path = settings.pools_file
+    sources: dict[str, Definitions] = {str(path): FilePools(path)} if path else {}
+    sources |= {"the store": store} if store else {}
+    return PoolKeeper(temporal, settings.mode, sources, names.task_queue(settings.mode))
 
 
 def activities(
@@ -132,5 +151,6 @@ def activities(
         *member_activities(
             MemberActivities(known, cloud.configs, inventory=cloud.inventory, github=swept)
         ),
+        *(pool_activities(cloud.pools) if cloud.pools else []),
         *archive_activities(ArchiveActivities(known, cloud.archive)),
     ]
