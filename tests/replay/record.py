@@ -13,6 +13,8 @@ from cli.history import tidy
 from simulator.temporal import TemporalServer
 from tests.fakes import MemoryConfigs, MemoryGitHub, MemoryProvider
 from tests.lifecycles import serving
+from tests.replay.pool_scenarios import POOLS
+from tests.replay.pool_scenarios import recorded as pool
 from tests.replay.scenarios import NAMES, Scenario, Stage
 from workflows import attributes
 
@@ -23,8 +25,9 @@ async def main(names: Sequence[str]) -> None:
     """Play the scenarios one after the other on a real server, and keep their histories."""
     with TemporalServer() as server:
         client = await connected(server.address)
-        for name in names or NAMES:
-            keep(name, await recorded(client, NAMES[name]))
+        for name in names or (*NAMES, *POOLS):
+            of_pool = POOLS.get(name)
+            keep(name, await (pool(client, of_pool) if of_pool else job(client, name)))
 
 
 async def connected(address: str) -> Client:
@@ -32,6 +35,11 @@ async def connected(address: str) -> Client:
     client = await Client.connect(address, data_converter=pydantic_data_converter)
     await attributes.ensure(client)
     return client
+
+
+async def job(client: Client, name: str) -> WorkflowHistory:
+    """Play the scenario of a job."""
+    return await recorded(client, NAMES[name])
 
 
 async def recorded(client: Client, scenario: Scenario) -> WorkflowHistory:

@@ -12,6 +12,7 @@ from temporalio.workflow import NondeterminismError
 
 from runs_fleet.outcomes import JobOutcome
 from tests.replay import replaying
+from tests.replay.pool_scenarios import POOLS
 from tests.replay.record import HISTORIES, kept
 from tests.replay.scenarios import ENDS, NAMES
 
@@ -37,7 +38,7 @@ def test_a_history_ends_as_its_name_says(name: str) -> None:
 
 
 def test_every_scenario_has_its_history() -> None:
-    assert set(NAMES) <= set(EVERY)
+    assert {*NAMES, *POOLS} <= set(EVERY)
 
 
 def test_every_state_in_which_a_lifecycle_can_end_was_recorded() -> None:

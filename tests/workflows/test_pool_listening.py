@@ -1,33 +1,11 @@
 """Members that are registered before there is a job for them."""
 
-from datetime import timedelta
-from typing import Any
-
 from runs_fleet import names
 from runs_fleet.errors import Refused
-from runs_fleet.models import Scope
-from runs_fleet.pools.definition import Listening, Targets
+from runs_fleet.pools.definition import Targets
 from tests.lifecycles import eventually
-from tests.pools.managing import Begin, Pool, Ports
-from tests.pools.worlds import LABEL
-
-SCOPE = Scope(repo="octo/hello", org="octo")
-
-
-def listening(**changes: Any) -> dict[str, Any]:
-    section = Listening(scope=SCOPE, label=LABEL, patience=timedelta(milliseconds=300))
-    return {"targets": Targets(listening=1), "max": 2, "listening": section, **changes}
-
-
-async def comes_online(pool: Pool, ports: Ports, mint: int = 1) -> str:
-    """Have the one member of a pool be registered, and its runner listen; returns the runner."""
-    [member] = await pool.has(1, "registering")
-    runner = names.member_runner(member.name, mint)
-    machine_id = await eventually(lambda: ports.configs.of(runner))
-    ports.configs.delete(machine_id)
-    await pool.says_agent(runner, "ready")
-    await pool.has(1, "listening")
-    return runner
+from tests.pools.listening import comes_online, listening
+from tests.pools.managing import Begin, Ports
 
 
 async def test_a_member_is_registered_under_the_fixed_label(
