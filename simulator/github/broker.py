@@ -11,6 +11,7 @@ from starlette.routing import Route
 from simulator.github.bodies import Json
 from simulator.github.entities import Job, Session
 from simulator.github.hub import Conflict
+from simulator.github.joining import Unwelcome, join
 from simulator.github.service import GitHubService
 from simulator.github.sessions import Deleted, SessionConflict
 from simulator.github.wires import abort
@@ -26,12 +27,21 @@ class Broker:
     def __init__(self, service: GitHubService) -> None:
         self._service = service
         self.routes = [
+            Route("/register", self.register, methods=["POST"]),
             Route("/session", self.open_session, methods=["POST"]),
             Route("/session/{session}", self.close_session, methods=["DELETE"]),
             Route("/message/{session}", self.message, methods=["GET"]),
             Route("/acquire/{session}/{job:int}", self.acquire, methods=["POST"]),
             Route("/complete/{session}/{job:int}", self.complete, methods=["POST"]),
         ]
+
+    async def register(self, request: Request) -> Response:
+        """Register a runner by its own wish; 404 when its token is no good."""
+        try:
+            config = join(self._service, await request.json())
+        except Unwelcome as error:
+            return JSONResponse({"message": str(error)}, error.status)
+        return JSONResponse({"config": config}, 201)
 
     async def open_session(self, request: Request) -> Response:
         """409 while another session of the runner is open, 400 when it is not registered."""

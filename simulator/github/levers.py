@@ -80,7 +80,8 @@ class Levers:
     async def secrets(self, request: Request) -> Response:
         """Give away what was minted, so that a test can look for leaks."""
         jit_configs, tokens = self._service.jit_configs, self._service.apps.tokens
-        return _written(plans.Secrets(jit_configs=tuple(jit_configs), tokens=tuple(tokens)))
+        every = (*tokens, *self._service.registration_tokens)
+        return _written(plans.Secrets(jit_configs=tuple(jit_configs), tokens=every))
 
     def create_run(self, plan: plans.RunPlan) -> plans.CreatedRun:
         self._service.apps.install(plan.repo, org=plan.org)

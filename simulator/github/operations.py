@@ -1,6 +1,6 @@
 """The table of REST operations that the fake answers, each with its permission."""
 
-from simulator.github import app_api, job_api, notice_api, runner_api
+from simulator.github import app_api, job_api, joining, notice_api, runner_api
 from simulator.github.pipeline import Operation
 
 READ_JOBS, WRITE_JOBS = ("actions", "read"), ("actions", "write")
@@ -63,6 +63,9 @@ def runners(prefix: str, permission: tuple[str, str]) -> list[Operation]:
     jit = f"{prefix}{RUNNERS}/generate-jitconfig"
     return [
         Operation("POST", jit, runner_api.generate, resource=JIT, permission=permission),
+        Operation(
+            "POST", f"{prefix}{RUNNERS}/registration-token", joining.token, permission=permission
+        ),
         Operation("GET", f"{prefix}{RUNNERS}", runner_api.listing, permission=permission),
         Operation("GET", f"{prefix}{RUNNER}", runner_api.one, permission=permission),
         Operation("DELETE", f"{prefix}{RUNNER}", runner_api.delete, permission=permission),

@@ -190,7 +190,7 @@ class Nothing(Plan):
 
 
 class Secrets(BaseModel):
-    """Every JIT config and installation token that was ever minted."""
+    """Every JIT config that was ever minted, and every token of installations and for runners."""
 
     jit_configs: tuple[str, ...] = Field(repr=False)
     tokens: tuple[str, ...] = Field(repr=False)

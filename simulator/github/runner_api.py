@@ -17,7 +17,7 @@ LONGEST_NAME, MOST_LABELS = 64, 100
 
 def generate(service: GitHubService, call: Call) -> Reply:
     """Register an ephemeral runner with exactly the given labels."""
-    scope, body = _scope(service, call), call.body
+    scope, body = scope_of(service, call), call.body
     _check(body)
     group = body["runner_group_id"]
     if group == HOSTED_GROUP:
@@ -40,7 +40,7 @@ def generate(service: GitHubService, call: Call) -> Reply:
 
 def listing(service: GitHubService, call: Call) -> Reply:
     """List runners, or the one of a name."""
-    found = service.hub.registry.of(_scope(service, call))
+    found = service.hub.registry.of(scope_of(service, call))
     if "name" in call.query:
         found = [r for r in found if r.name.lower() == call.query["name"].lower()]
     return paged(call, found, key="runners", write=service.bodies.runner)
@@ -63,7 +63,7 @@ def delete(service: GitHubService, call: Call) -> Reply:
 
 def groups(service: GitHubService, call: Call) -> Reply:
     """List the runner groups of an organization."""
-    url = f"{service.bodies.api}/orgs/{_scope(service, call)}/actions/runner-groups"
+    url = f"{service.bodies.api}/orgs/{scope_of(service, call)}/actions/runner-groups"
     found = [group for group in service.hub.groups.items() if group[0] != HOSTED_GROUP]
     return paged(call, found, key="runner_groups", write=lambda group: _group(url, *group))
 
@@ -83,7 +83,7 @@ def _group(url: str, number: int, name: str) -> Json:
     }
 
 
-def _scope(service: GitHubService, call: Call) -> str:
+def scope_of(service: GitHubService, call: Call) -> str:
     """Find what the token may touch; anything else does not exist, GitHub says."""
     account = call.token and call.token.account
     if "org" in call.params:
@@ -96,7 +96,7 @@ def _scope(service: GitHubService, call: Call) -> str:
 
 
 def _runner(service: GitHubService, call: Call) -> Runner:
-    scope = _scope(service, call)
+    scope = scope_of(service, call)
     runner = service.hub.registry.alive.get(call.number("runner_id"))
     if runner is None or runner.scope.lower() != scope.lower():
         raise NOT_FOUND

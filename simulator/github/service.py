@@ -38,6 +38,7 @@ class GitHubService:
         self.calls: defaultdict[str, Counter[str]] = defaultdict(Counter)
         self.bells: dict[str, asyncio.Event] = defaultdict(asyncio.Event)
         self.jit_configs: list[str] = []
+        self.registration_tokens: dict[str, tuple[str, float]] = {}
         self.notices: list[NoticeRecord] = []
         self.closing = False
 

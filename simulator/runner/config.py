@@ -25,6 +25,15 @@ def configured(encoded: str) -> tuple[dict[str, str], dict[str, dict[str, str]]]
     return settings, credentials
 
 
+def saved() -> tuple[dict[str, str], dict[str, dict[str, str]]]:
+    """Read what config.sh has left. Raises FileNotFoundError when it has not."""
+    found = []
+    for name in FILES[:2]:
+        with open(name, encoding="utf-8") as file:
+            found.append(json.load(file))
+    return found[0], found[1]
+
+
 def jit_config() -> str:
     """Take the config from the environment, where the job must not find it, or from argv."""
     given = os.environ.pop("ACTIONS_RUNNER_INPUT_JITCONFIG", "")

@@ -4,7 +4,8 @@ import shutil
 from pathlib import Path
 
 HERE = Path(__file__).parent
-MODULES = ("__init__.py", "config.py", "line.py", "listener.py")
+SCRIPTS = ("run.sh", "config.sh")
+MODULES = ("__init__.py", "config.py", "line.py", "listener.py", "registration.py")
 
 
 def install(directory: Path) -> Path:
@@ -15,7 +16,7 @@ def install(directory: Path) -> Path:
     for name in MODULES:
         shutil.copyfile(HERE / name, package / name)
     shutil.copyfile(HERE / "launch.py", directory / "bin" / "Runner.Listener")
-    script = directory / "run.sh"
-    shutil.copyfile(HERE / "run.sh", script)
-    script.chmod(0o755)
-    return script
+    for name in SCRIPTS:
+        shutil.copyfile(HERE / name, directory / name)
+        (directory / name).chmod(0o755)
+    return directory / SCRIPTS[0]

@@ -7,7 +7,11 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, HERE)
 
 if __name__ == "__main__":
+    os.chdir(os.path.dirname(HERE))
+    if sys.argv[1:2] == ["configure"]:
+        from simulator.runner import registration
+
+        sys.exit(registration.main(sys.argv[2:]))
     from simulator.runner.listener import main
 
-    os.chdir(os.path.dirname(HERE))
     sys.exit(main())

@@ -10,7 +10,7 @@ import sys
 import time
 from collections.abc import Callable
 
-from simulator.runner.config import CREDENTIALS, SETTINGS, configured, jit_config
+from simulator.runner.config import CREDENTIALS, SETTINGS, configured, jit_config, saved
 from simulator.runner.line import FOREVER, VERSION, Json, Line
 
 OK, TERMINATED, CONFLICT = 0, 1, 5
@@ -20,6 +20,7 @@ DELETED = (
     "connected to the service recently."
 )
 NO_LONGER = "The runner no longer exists on the server. Cleaning up local configuration."
+NOT_CONFIGURED = "Not configured. Run config.(sh/cmd) to configure the runner."
 RESULT_CODES = {
     "Succeeded": 100, "SucceededWithIssues": 101, "Failed": 102, "Canceled": 103, "Skipped": 104,
     "Abandoned": 105,
@@ -266,7 +267,11 @@ def main() -> int:
     if forced:
         return int(forced)
     try:
-        settings, credentials = configured(jit_config())
+        given = jit_config()
+        settings, credentials = configured(given) if given else saved()
+    except FileNotFoundError:
+        say(NOT_CONFIGURED, error=True)
+        return TERMINATED
     except (ValueError, KeyError, TypeError) as error:
         say(f"An error occurred: {error}", error=True)
         return TERMINATED
