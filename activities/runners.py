@@ -1,6 +1,7 @@
 """Makes a runner's machine, registers the runner, and takes both away."""
 
 from contextlib import suppress
+from dataclasses import replace
 from datetime import timedelta
 from typing import Self
 
@@ -8,7 +9,14 @@ from temporalio import activity
 
 from activities.verdicts import verdicts
 from runs_fleet import reports
-from runs_fleet.errors import FleetError, NameTaken, RateLimited, Refused, RunnerBusy
+from runs_fleet.errors import (
+    FleetError,
+    NameTaken,
+    RateLimited,
+    Refused,
+    RunnerBusy,
+    Unavailable,
+)
 from runs_fleet.models import (
     Machine,
     MachineOrder,
@@ -22,7 +30,18 @@ from runs_fleet.models import (
 from runs_fleet.placed import Placed, Placement
 from runs_fleet.pools.ports import WarmMachines
 from runs_fleet.pools.wire import MemberTake
-from runs_fleet.ports import ConfigStore, GitHub, JitRunner, Provider, RunnerConfig, Telemetry
+from runs_fleet.ports import (
+    ConfigStore,
+    GitHub,
+    JitRunner,
+    Provider,
+    RunnerConfig,
+    Telemetry,
+)
+from runs_fleet.registering import BY_TOKEN, Registrar
+
+# Runners whose activities were given up meanwhile leave theirs behind.
+MOST_UNSTORED = 1000
 
 
 class RunnerActivities:
@@ -45,6 +64,8 @@ class RunnerActivities:
         self._report_secret, self._reports_address = report_secret, reports_address
         self._telemetry: Telemetry | None = None
         self._warm: WarmMachines | None = None
+        self._registrar: Registrar | None = None
+        self._unstored: dict[str, JitRunner] = {}
 
     def telling(self, telemetry: Telemetry) -> Self:
         """Have what is known of released runners written down."""
@@ -54,6 +75,11 @@ class RunnerActivities:
     def warming(self, machines: WarmMachines) -> Self:
         """Have machines of pools made the runners of jobs."""
         self._warm = machines
+        return self
+
+    def overflowing(self, registrar: Registrar) -> Self:
+        """Have runners register by themselves while GitHub makes no JIT configs."""
+        self._registrar = registrar
         return self
 
     @activity.defn(no_thread_cancel_exception=True)
@@ -118,11 +144,24 @@ class RunnerActivities:
         return result
 
     def _registered(self, request: RegistrationRequest) -> Registration:
+        if (unstored := self._unstored.pop(request.runner, None)) is not None:
+            return self._handed_over(request, unstored)
         try:
             minted = self._github.mint(request.scope, request.runner, request.labels)
         except NameTaken:
             return self._found_or_minted_again(request)
+        except RateLimited:
+            if self._registrar is None:
+                raise
+            return self._left_to_the_agent(request, self._registrar)
         return self._handed_over(request, minted)
+
+    def _left_to_the_agent(
+        self, request: RegistrationRequest, registrar: Registrar
+    ) -> Registration:
+        registration = registrar.registration(request.scope, request.labels)
+        self._tell(request, replace(self._config(request), registration=registration))
+        return Registration(runner_id=BY_TOKEN, runner=request.runner)
 
     def _guarded(self, request: ReleaseRequest) -> ReleaseResult:
         try:
@@ -171,18 +210,30 @@ class RunnerActivities:
         return self._handed_over(request, minted)
 
     def _handed_over(self, request: RegistrationRequest, minted: JitRunner) -> Registration:
-        config = RunnerConfig(
+        try:
+            self._tell(request, replace(self._config(request), jit_config=minted.jit_config))
+        except RateLimited as error:
+            # Of a limit alone nobody would know that GitHub knows the runner.
+            self._unstored[request.runner] = minted
+            if len(self._unstored) > MOST_UNSTORED:
+                del self._unstored[next(iter(self._unstored))]
+            raise Unavailable(str(error)) from error
+        return Registration(runner_id=minted.runner_id, runner=minted.runner)
+
+    def _config(self, request: RegistrationRequest) -> RunnerConfig:
+        return RunnerConfig(
             runner=request.runner,
-            jit_config=minted.jit_config,
+            jit_config="",
             report_key=reports.key(self._report_secret, request.runner),
             reports=self._reports_address,
             idle_limit=request.idle_limit.total_seconds(),
             max_runtime=request.max_runtime.total_seconds(),
         )
+
+    def _tell(self, request: RegistrationRequest, config: RunnerConfig) -> None:
         self._configs.store(request.machine_id, config)
         if request.wake and self._warm is not None:
             self._warm.wake(request.wake)
-        return Registration(runner_id=minted.runner_id, runner=minted.runner)
 
     def _unregister(self, request: ReleaseRequest) -> None:
         """Delete the registration; without an id, whatever bears the name. Raises RunnerBusy."""

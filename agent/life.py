@@ -16,7 +16,7 @@ from agent.endings import Ending
 from agent.host import Host
 from agent.patience import Grumble, backoff
 from agent.reporting import Reporter
-from agent.runner import Runner, environment
+from agent.runner import Runner, prepared
 from agent.standby import Asked, Given, Standby, tidied
 from agent.watch import Event, Kill, Limits, Notice, Say, Step, Stop, Terminated, Watch
 from runs_fleet.errors import FleetError, Refused
@@ -171,7 +171,7 @@ class Agent:
         try:
             runner = Runner(
                 self._runner_dir,
-                environment(self._environ, config.jit_config),
+                prepared(self._runner_dir, self._environ, config),
                 tell=lambda event: None if over.is_set() else self._events.put(event),
                 drain=self._pace.output_drain,
             )

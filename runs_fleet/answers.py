@@ -11,6 +11,7 @@ from runs_fleet.ledger import Ledger, Runner
 from runs_fleet.models import JobEvent, Machine, MachineStatus, Registration, ReleaseResult
 from runs_fleet.notices import Told
 from runs_fleet.placed import Placed
+from runs_fleet.registering import BY_TOKEN
 from runs_fleet.reruns import KEPT, TAKEN, UNKNOWN
 
 # Verdicts that say for sure that an order made nothing.
@@ -82,7 +83,7 @@ def wants_registration(ledger: Ledger, runner: Runner) -> bool:
     """Whether a machine just made is still of use: to its job, or to whom that owes a runner."""
     waits = ledger.demand.phase == "queued" and not ledger.over
     of_use = (waits or lending.owes(ledger)) and not (runner.cause or runner.ended)
-    return of_use and runner.machine is not None and runner.runner_id is None
+    return of_use and runner.machine is not None and not runner.answered
 
 
 def registered(
@@ -90,7 +91,8 @@ def registered(
 ) -> None:
     """Take in how a mint ended."""
     if isinstance(answer, Registration):
-        runner.runner_id = answer.runner_id
+        runner.by_token = answer.runner_id == BY_TOKEN
+        runner.runner_id = None if runner.by_token else answer.runner_id
         runner.reminted = runner.reminted or not _at_once(runner, now)
         return
     runner.detail = answer.words

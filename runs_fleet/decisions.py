@@ -261,7 +261,7 @@ def _stuck(ledger: Ledger, runner: Runner, now: datetime) -> str:
 
 def _late(runner: Runner) -> str:
     """Name what kept a machine from being ready: without an identity it had no chance."""
-    if runner.registering and runner.runner_id is None:
+    if runner.registering and not runner.answered:
         return NOT_REGISTERED
     return runner.stalled or "boot_timeout"
 

@@ -52,6 +52,7 @@ class Runner:
     cache: str = ""
     created_at: datetime | None = None
     runner_id: int | None = None
+    by_token: bool = False
     registering: bool = False
     reminted: bool = False
     config_read: bool = False
@@ -80,6 +81,11 @@ class Runner:
     doubtful: bool = False
     unseen: int = 0
     gone_at: datetime | None = None
+
+    @property
+    def answered(self) -> bool:
+        """Whether it is known how it is registered: under an id, or by its own agent."""
+        return self.runner_id is not None or self.by_token
 
     @property
     def lost_early(self) -> bool:
@@ -111,7 +117,7 @@ class Runner:
         if report.kind == "ready" and self.ready_at is None:
             self.ready_at = now
             # A mint that is still out may write another config for it.
-            once = self.runner_id is not None and not self.reminted
+            once = self.answered and not self.reminted
             self.config_read = report.detail != CONFIG_LEFT and once
         elif report.kind == "started" and self.started_at is None:
             self.started_at = now
@@ -153,7 +159,7 @@ class Runner:
         if event.phase == "completed" and not self.spent:
             self.spent, self.spent_at = True, now
             # A mint that is still out may register it once more.
-            self.deregistered = self.runner_id is not None and not self.reminted
+            self.deregistered = self.answered and not self.reminted
             self.look_anew()
 
     def look_anew(self) -> None:

@@ -20,6 +20,7 @@ from runs_fleet.models import (
 from runs_fleet.notices import Notice, Way
 from runs_fleet.outcomes import JobOutcome
 from runs_fleet.pools.standby import StandbyConfig
+from runs_fleet.registering import TokenRegistration
 
 
 @dataclass(frozen=True)
@@ -35,8 +36,8 @@ class JitRunner:
 class RunnerConfig:
     """What one machine's agent is told, through the config store. Secret as a whole.
 
-    `report_key` signs this runner's reports; `reports` is the address of the report queue;
-    limits are seconds. With `standby` a runner that GitHub gave no job stands by again.
+    `report_key` signs this runner's reports for the queue at `reports`; limits are seconds. With
+    `standby` a runner without a job stands by again; with `registration` there is no JIT config.
     """
 
     runner: str
@@ -46,6 +47,7 @@ class RunnerConfig:
     idle_limit: float
     max_runtime: float
     standby: StandbyConfig | None = None
+    registration: TokenRegistration | None = None
 
 
 @dataclass(frozen=True)

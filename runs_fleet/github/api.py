@@ -80,6 +80,12 @@ class GitHubApi:
             self._find_installation, fresh=lambda found: clock() - found.at < REMEMBERED
         )
 
+    @property
+    def web_url(self) -> str:
+        """The address for people of the same GitHub: github.com, GHE.com or a server's."""
+        scheme, _, rest = self._base_url.removesuffix("/api/v3").partition("://")
+        return f"{scheme}://{rest.removeprefix('api.')}"
+
     def close(self) -> None:
         """Close the connections."""
         self._http.close()

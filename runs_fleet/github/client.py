@@ -15,6 +15,7 @@ from runs_fleet.github.registrations import Registrations
 from runs_fleet.github.single_flight import SingleFlight
 from runs_fleet.models import JobEvent, Phase, Registration, Scope
 from runs_fleet.ports import JitRunner
+from runs_fleet.registering import TokenRegistration
 
 ScopeRule = Literal["auto", "org", "repo"]
 DEFAULT_GROUP = 1
@@ -23,6 +24,8 @@ MOST_LABELS = 100
 PER_PAGE = 100
 MOST_PAGES = 100
 GROUP_REMEMBERED = 600.0
+# A machine may take so long until it registers its runner, and a token lives for an hour.
+LATE = 1200.0
 
 
 class _Answer(BaseModel):
@@ -43,6 +46,11 @@ class _Runners(_Answer):
 class _Jit(_Answer):
     runner: _Runner
     encoded_jit_config: str = Field(repr=False)
+
+
+class _RegistrationToken(_Answer):
+    token: str = Field(repr=False)
+    expires_at: AwareDatetime
 
 
 class _Group(_Answer):
@@ -89,6 +97,9 @@ class GitHubClient:
         self._registrations = registrations or Registrations(clock=api.clock)
         self._group_name = runner_group
         self._scope_rule = scope_rule
+        self._tokens = SingleFlight[Scope, _RegistrationToken](
+            self._new_token, fresh=lambda held: held.expires_at.timestamp() - api.clock() > LATE
+        )
         self._groups = SingleFlight[Scope, _FoundGroup](
             self._find_group, fresh=lambda found: api.clock() - found.at < GROUP_REMEMBERED
         )
@@ -118,6 +129,19 @@ class GitHubClient:
             raise
         jit = read(_Jit, response, call)
         return JitRunner(jit.runner.id, jit.runner.name, jit.encoded_jit_config)
+
+    def registration(self, scope: Scope, labels: Sequence[str]) -> TokenRegistration:
+        """Write what an agent registers by itself with; one call an hour for each place.
+
+        https://docs.github.com/en/rest/actions/self-hosted-runners#create-a-registration-token-for-an-organization
+        """
+        everywhere = self._place_of(scope)
+        return TokenRegistration(
+            url=f"{self.api.web_url}/{self.place(scope)}",
+            token=self._tokens.get(everywhere).token,
+            labels=tuple(_distinct(labels)),
+            group=self._group_name,
+        )
 
     def find_runner(self, scope: Scope, runner: str) -> Registration | None:
         """Look a registration up by name, whatever its case, or None."""
@@ -179,8 +203,17 @@ class GitHubClient:
         # Runner groups belong to organizations; a repository has the default one only.
         if org is None or self._group_name.lower() == "default":
             return DEFAULT_GROUP
-        everywhere = Scope(repo="", org=org, installation_id=scope.installation_id)
-        return self._groups.get(everywhere).id
+        return self._groups.get(self._place_of(scope)).id
+
+    def _place_of(self, scope: Scope) -> Scope:
+        """Forget the repository where runners register at its organization."""
+        org = self._org(scope)
+        repo = "" if org else scope.repo
+        return Scope(repo=repo, org=org, installation_id=scope.installation_id)
+
+    def _new_token(self, scope: Scope) -> _RegistrationToken:
+        call = self.at_place(scope, "POST", "/actions/runners/registration-token")
+        return read(_RegistrationToken, self.api.as_installation(scope, call), call)
 
     def _find_group(self, scope: Scope) -> _FoundGroup:
         call = Call("GET", "/orgs/{org}/actions/runner-groups", {"org": scope.org or ""})

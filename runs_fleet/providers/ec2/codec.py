@@ -14,6 +14,7 @@ from typing import Any
 
 from runs_fleet.pools.standby import StandbyConfig
 from runs_fleet.ports import RunnerConfig
+from runs_fleet.registering import TokenRegistration
 
 MOST_JSON = 256 * 1024
 # What a machine may be told.
@@ -53,11 +54,13 @@ def _fields(config: RunnerConfig) -> dict[str, Any]:
         "max_runtime": config.max_runtime,
         **({"jit_config": config.jit_config} if plain is None else {"jit_plain": plain}),
         **({"standby": asdict(config.standby)} if config.standby else {}),
+        **({"registration": asdict(config.registration)} if config.registration else {}),
     }
 
 
 def _runner(fields: dict[str, Any]) -> RunnerConfig:
     plain, standby = fields.get("jit_plain"), fields.get("standby")
+    registration = fields.get("registration")
     jit_config = fields["jit_config"] if plain is None else _encoded(plain)
     return RunnerConfig(
         runner=str(fields["runner"]),
@@ -67,6 +70,16 @@ def _runner(fields: dict[str, Any]) -> RunnerConfig:
         idle_limit=float(fields["idle_limit"]),
         max_runtime=float(fields["max_runtime"]),
         standby=_standby(standby) if standby else None,
+        registration=_registration(registration) if registration else None,
+    )
+
+
+def _registration(fields: dict[str, Any]) -> TokenRegistration:
+    return TokenRegistration(
+        url=str(fields["url"]),
+        token=str(fields["token"]),
+        labels=tuple(map(str, fields["labels"])),
+        group=str(fields["group"]),
     )
 
 

@@ -7,7 +7,7 @@ from runs_fleet.ports import RunnerConfig
 from runs_fleet.providers.k8s import manifests
 from runs_fleet.providers.k8s.cluster import SECRETS, Cluster
 from runs_fleet.providers.k8s.errors import Taken
-from runs_fleet.providers.k8s.files import KEYS
+from runs_fleet.providers.k8s.files import KEYS, REGISTRATION, registration
 from runs_fleet.providers.k8s.owners import Owners
 from runs_fleet.providers.k8s.rest import Json
 
@@ -59,7 +59,9 @@ class OwnedConfigStore(K8sConfigStore):
 
 
 def _config(secret: Json) -> RunnerConfig:
-    texts = {key: base64.b64decode(secret["data"][key]).decode() for key in KEYS}
+    texts = {key: base64.b64decode(text).decode() for key, text in secret["data"].items()}
+    if missing := [key for key in KEYS if key not in texts]:
+        raise KeyError(missing[0])
     return RunnerConfig(
         runner=texts["runner"],
         jit_config=texts["jit_config"],
@@ -67,4 +69,5 @@ def _config(secret: Json) -> RunnerConfig:
         reports=texts["reports"],
         idle_limit=float(texts["idle_limit"]),
         max_runtime=float(texts["max_runtime"]),
+        registration=registration(texts.get(REGISTRATION)),
     )

@@ -1,14 +1,17 @@
 """A runner's config as the keys of a Secret, which are the files of its mount; pure."""
 
+import json
 import math
 import os
+from dataclasses import asdict
 from pathlib import Path
 
 from runs_fleet.errors import Refused
 from runs_fleet.ports import RunnerConfig
+from runs_fleet.registering import TokenRegistration
 
 KEYS = ("runner", "jit_config", "report_key", "reports", "idle_limit", "max_runtime")
-REPORTS_CA = "reports_ca"
+REPORTS_CA, REGISTRATION = "reports_ca", "registration"
 FACTS = ("repo", "job_id", "attempt", "pool")
 # The kubelet swaps this link when all files of a new version are there:
 # https://kubernetes.io/docs/concepts/configuration/secret/#mounted-secrets-are-updated-automatically
@@ -25,7 +28,21 @@ def to_secret(config: RunnerConfig, *, reports_ca: str = "") -> dict[str, str]:
         "idle_limit": repr(float(config.idle_limit)),
         "max_runtime": repr(float(config.max_runtime)),
     }
+    if config.registration is not None:
+        fields[REGISTRATION] = json.dumps(asdict(config.registration))
     return fields | ({REPORTS_CA: reports_ca} if reports_ca else {})
+
+
+def registration(text: str | None) -> TokenRegistration | None:
+    """Read what an agent registers with, where there is no JIT config. Raises Refused."""
+    if not text:
+        return None
+    try:
+        fields = json.loads(text)
+        labels = tuple(map(str, fields.pop("labels")))
+        return TokenRegistration(labels=labels, **fields)
+    except (ValueError, KeyError, TypeError, AttributeError):
+        raise Refused(f"{REGISTRATION} of the config: not readable") from None
 
 
 def from_files(directory: Path) -> RunnerConfig | None:
@@ -38,13 +55,15 @@ def from_files(directory: Path) -> RunnerConfig | None:
     if None in texts.values():
         return None
     given = {key: text or "" for key, text in texts.items()}
+    by_token = registration(_text(version / REGISTRATION))
     return RunnerConfig(
         runner=_needed(given, "runner"),
-        jit_config=_needed(given, "jit_config"),
+        jit_config="" if by_token else _needed(given, "jit_config"),
         report_key=_needed(given, "report_key"),
         reports=_needed(given, "reports"),
         idle_limit=_seconds(given, "idle_limit"),
         max_runtime=_seconds(given, "max_runtime"),
+        registration=by_token,
     )
 
 
