@@ -134,3 +134,40 @@ def resize(
     from cli.pools_operated import resize as run
 
     raise typer.Exit(run(name, mode, targets, by=by, reason=reason))
+
+
+@app.command()
+def backtest(
+    file: File,
+    arrivals: Annotated[str, typer.Option(help="Jobs that came, as CSV or JSON; - is stdin.")],
+    compare: Annotated[
+        list[Path] | None, typer.Option(exists=True, dir_okay=False, help="Another pools.yaml.")
+    ] = None,
+    assume: Annotated[
+        list[str] | None, typer.Option(help="cold=90s, hot=6s, boot=45s, price=0.17, ...")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Replay jobs against a file: how long they would have waited, and at which cost.
+
+    Exit status: 0 done, 1 a file or the arrivals are wrong.
+    """
+    from cli.pools_backtest import replay as run
+
+    raise typer.Exit(run([file, *(compare or ())], arrivals, assume or (), as_json=as_json))
+
+
+@app.command()
+def arrivals(
+    days: Annotated[int, typer.Option(min=1, help="How far to look back.")] = 7,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="A file; stdout without it.")
+    ] = None,
+) -> None:
+    """Write the jobs of the last days as CSV, for `backtest`.
+
+    Exit status: 0 done, 2 Temporal is out of reach.
+    """
+    from cli.pools_arrivals import export as run
+
+    raise typer.Exit(run(days, output))
