@@ -1,16 +1,12 @@
 """`runs-fleet pools`: the commands; what they run is imported when they are run."""
 
-from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from runs_fleet.models import Mode
-from runs_fleet.pools.ports import PoolStore
-
-# Where definitions are kept, if anywhere.
-Stores = Callable[[Mode], PoolStore | None]
 
 app = typer.Typer(no_args_is_help=True, help="Warm pools: their file, what they do, and to them.")
 
@@ -69,8 +65,9 @@ def apply(
     is out of reach.
     """
     from cli.pools_apply import apply as run
+    from runs_fleet.pool_stores import opened
 
-    stores: Stores = context.obj or (lambda _: None)
+    stores = partial(opened, context.obj)
     raise typer.Exit(run(file, stores, prune=prune, by=by, as_json=as_json))
 
 

@@ -1,25 +1,34 @@
 """`runs-fleet pools apply`: the file is read whole, then each pool is told, then it is kept."""
 
 import json
+import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import TypeVar
 
 from temporalio.client import Client
 
 from cli import pages
 from cli import pools_managers as managers
-from cli.pools import Stores
 from cli.pools_lint import WRONG, complain, load
 from cli.pools_managers import PoolId
 from cli.pools_plan import Change, compared, write
 from cli.temporal import Trouble, run
 from runs_fleet.errors import FleetError
 from runs_fleet.models import Mode
+from runs_fleet.pool_stores import NEEDED
 from runs_fleet.pools.file import BadPools, PoolsFile
 from runs_fleet.pools.ports import PoolStore
 from runs_fleet.pools.wire import PoolOperation, PoolSettings
 
 GONE = "not in pools.yaml any more"
+UNKEPT = (
+    "pools of mode {mode} are kept by their managers only: set {needed} as workers have it, or give"
+    " workers the file as RUNS_FLEET_POOLS\n"
+)
+T = TypeVar("T")
+# Where definitions of a mode are kept, if anywhere.
+Stores = Callable[[Mode], PoolStore | None]
 
 
 def apply(path: Path, stores: Stores, *, prune: bool, by: str | None, as_json: bool) -> int:
@@ -30,11 +39,17 @@ def apply(path: Path, stores: Stores, *, prune: bool, by: str | None, as_json: b
         complain(path, error.mistakes)
         return WRONG
 
+    kept = Kept(stores)
+
     async def do(client: Client) -> list[Change]:
-        kept = Kept(stores)
         return await applied(client, wanted, kept, prune=prune, by=managers.operator(by))
 
-    return run(do, _write_json if as_json else _write)
+    def show(changes: Sequence[Change]) -> None:
+        _write_json(changes) if as_json else _write(changes)
+        for mode in kept.missing:
+            sys.stderr.write(UNKEPT.format(mode=mode, needed=NEEDED[mode]))
+
+    return run(do, show)
 
 
 class Kept:
@@ -47,10 +62,15 @@ class Kept:
     def of(self, mode: Mode) -> PoolStore | None:
         """Open a mode's store, or find that there is none. Raises Trouble."""
         if mode not in self._open:
-            self._open[mode] = store = self._stores(mode)
+            self._open[mode] = store = _ask(lambda: self._stores(mode))
             # Whoever has not read it would overwrite what somebody else has just put there.
             _ask(store.load) if store else None
         return self._open[mode]
+
+    @property
+    def missing(self) -> list[Mode]:
+        """The modes that have none."""
+        return [mode for mode, store in self._open.items() if store is None]
 
     def put(self, settings: PoolSettings) -> None:
         """Keep a definition, where there is a store. Raises Trouble."""
@@ -98,9 +118,9 @@ async def _end(client: Client, pool: PoolId, kept: Kept, by: str) -> None:
     await managers.end(client, pool)
 
 
-def _ask(call: Callable[[], object]) -> None:
+def _ask(call: Callable[[], T]) -> T:
     try:
-        call()
+        return call()
     except FleetError as error:
         raise Trouble(str(error)) from error
 

@@ -37,7 +37,7 @@ history_app = typer.Typer(no_args_is_help=True, help="What a job's workflow went
 app.add_typer(history_app, name="history")
 market_app = typer.Typer()
 app.add_typer(market_app, name="market")
-app.add_typer(pools_app, name="pools")
+app.add_typer(pools_app, name="pools", context_settings={"obj": os.environ})
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")]
 WorldMode = Annotated[Mode, typer.Option("--mode", help="Where runners are: ec2 or k8s.")]

@@ -148,6 +148,12 @@ async def test_a_file_is_applied_by_whoever_does_it(site: Site, command: Command
     assert [(each.kind, each.by) for each in status.operations] == [("configure", "bob@box")]
 
 
+async def test_whoever_has_no_store_is_told_what_that_means(site: Site, command: Command) -> None:
+    ended = await command("pools", "apply", site.file(SMALL % ("small", 2)), "--json")
+    assert [each["kind"] for each in json.loads(ended.out)] == ["new"]
+    assert "set RUNS_FLEET_K8S_NAMESPACE or RUNS_FLEET_K8S_KUBECONFIG as workers have" in ended.err
+
+
 async def test_what_is_applied_is_kept(site: Site) -> None:
     await site.apply(SMALL % ("small", 2))
     assert [each.name for each in site.store.load()] == ["small"]
@@ -241,7 +247,7 @@ async def test_a_pool_is_resized_by_hand(site: Site, command: Command) -> None:
 @pytest.mark.parametrize(
     ("targets", "status", "said"),
     [
-        (("hot=99",), 1, "99 free members are more than its max, 10"),
+        (("hot=99",), 1, "more than max 10"),
         (("stopped=1",), 1, "stopped members are kept in EC2 mode only"),
         (("hott=1",), 2, "unknown tier 'hott'; did you mean 'hot'?"),
         (("hot=few",), 2, "'hot=few' is no target; write it as hot=3"),
