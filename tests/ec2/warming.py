@@ -62,7 +62,8 @@ class Yard:
     reports: str
 
     def __post_init__(self) -> None:
-        self.configs = SsmConfigStore(self.aws.ssm, PREFIX)
+        plenty = Budget("parameters", burst=1000.0, rate=1000.0)
+        self.configs = SsmConfigStore(self.aws.ssm, PREFIX, budget=plenty)
         self.queues = StandbyQueues(self.aws.sqs, fleet=self.site.fleet, reports=self.reports)
         self.warm = self.process()
 

@@ -113,7 +113,7 @@ def test_an_unknown_machine_is_not_found(ec2: "EC2Client") -> None:
 def test_a_young_machine_may_not_be_visible_yet(
     ec2: "EC2Client", fleet: FleetRequests, world: AwsWorld, token: str
 ) -> None:
-    world.pull(visibility_lag=0.3)
+    world.pull(visibility_lag=3.0)
     made = ec2.create_fleet(**fleet())["Instances"][0]["InstanceIds"]
     assert found(ec2, **{"tag:test": token}) == []
     with pytest.raises(ClientError) as error:
