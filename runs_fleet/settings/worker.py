@@ -1,6 +1,7 @@
 """What every worker is told, and what one of EC2 mode is."""
 
 from collections.abc import Mapping
+from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Literal
 from urllib.parse import urlsplit
@@ -9,10 +10,12 @@ from pydantic import Field, SecretStr, ValidationInfo, field_validator
 
 from runs_fleet.models import Arch
 from runs_fleet.settings.agent import SSM_PATH, SSM_PREFIX
+from runs_fleet.settings.common import LENGTH
 from runs_fleet.settings.fields import (
     LOWER,
     SOME,
     SPOOL,
+    Duration,
     Families,
     FifoUrl,
     LaunchTemplate,
@@ -80,6 +83,7 @@ class WorkerSettings(MarketSettings):
     pools_file: ReadableFile | None = setting(
         "POOLS", "a readable file that holds pools in YAML", default=None
     )
+    pools_interval: Duration = setting("POOLS_INTERVAL", LENGTH, default=timedelta(minutes=1))
 
     def app_key(self) -> SecretStr:
         """Return the App's private key, from wherever it was given."""

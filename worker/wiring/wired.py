@@ -121,7 +121,8 @@ def pools(settings: WorkerSettings, temporal: Client, store: Definitions | None)
     path = settings.pools_file
     sources: dict[str, Definitions] = {str(path): FilePools(path)} if path else {}
     sources |= {"the store": store} if store else {}
-    return PoolKeeper(temporal, settings.mode, sources, names.task_queue(settings.mode))
+    every = settings.pools_interval.total_seconds()
+    return PoolKeeper(temporal, settings.mode, sources, names.task_queue(settings.mode), every)
 
 
 def activities(
