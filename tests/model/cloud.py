@@ -70,7 +70,7 @@ class Cloud:
     # What the product calls.
 
     def create(self, order: MachineOrder) -> Machine:
-        self._reachable()
+        self.reachable()
         if found := self.tokens.get(order.token):
             return found.machine
         if within(self.chaos.full[order.rung.market], self.clock.seconds):
@@ -89,7 +89,7 @@ class Cloud:
         return machine
 
     def terminate(self, runner: str, machine_id: str | None = None) -> bool:
-        self._reachable()
+        self.reachable()
         mine = [
             host
             for host in self.hosts.values()
@@ -118,7 +118,7 @@ class Cloud:
         raise NotImplementedError
 
     def find(self, runner: str) -> list[MachineStatus]:
-        self._reachable()
+        self.reachable()
         return [
             MachineStatus(
                 machine_id=host.machine.machine_id,
@@ -142,8 +142,17 @@ class Cloud:
     def delete(self, machine_id: str) -> None:
         self.configs.pop(machine_id, None)
 
-    def _reachable(self) -> None:
+    def reachable(self) -> None:
+        """Raise Away while the cloud is away."""
         reachable(self.chaos.cloud_away, self.clock.seconds)
+
+    def boot(self, host: Host) -> None:
+        """Have a machine boot that was stopped."""
+        self.clock.after(self.chaos.between(5, 30), lambda: self._boot(host))
+
+    def lose(self, host: Host) -> None:
+        """End a machine that has no runner yet."""
+        self._die(host, "terminated")
 
     # What happens by itself.
 

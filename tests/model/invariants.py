@@ -32,7 +32,19 @@ def broken(world: World) -> list[str]:
         *_too_many(world),
         *_too_late(world),
         *_too_long(world),
+        *_pooled(world),
     ]
+
+
+def _pooled(world: World) -> Iterator[str]:
+    """Whoever was heard by the pool says once that it is over; and of each member what it did."""
+    finals = [leave.job_id for leave in world.pool.returned if leave.final]
+    for job_id, lifecycle in world.lifecycles.items():
+        wanted = 1 if lifecycle.ledger.dealings.ever_known else 0
+        if lifecycle.ended and finals.count(job_id) != wanted:
+            yield f"job {job_id} has parted {finals.count(job_id)} times"
+    spoken = [leave.member for leave in world.pool.returned if leave.member]
+    yield from (f"{name} came back twice" for name in set(spoken) if spoken.count(name) > 1)
 
 
 def _unfinished(world: World) -> Iterator[str]:
@@ -118,7 +130,8 @@ def _too_many(world: World) -> Iterator[str]:
     """Each machine needs a reason: a job, a theft, or a fault."""
     thefts = sum(1 for job in world.github.jobs.values() if _stolen(job))
     jobs = len(world.github.jobs)
-    most = jobs + thefts + world.cloud.faults + _calls_failed(world)
+    given = len(world.pool.given)
+    most = jobs + thefts + given + world.cloud.faults + _calls_failed(world)
     if len(world.cloud.hosts) > most:
         yield f"{len(world.cloud.hosts)} machines for {jobs} jobs, {thefts} thefts, at most {most}"
 

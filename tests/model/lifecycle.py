@@ -1,11 +1,11 @@
 """`workflows.runner_lifecycle` in virtual time: the same turns, on the same ledger."""
 
-from collections.abc import Callable, Generator
+from collections.abc import Callable
 from datetime import datetime
 from functools import partial
 from typing import Any
 
-from runs_fleet import answers, decisions, lending, notices, story, tidings
+from runs_fleet import answers, claiming, decisions, lending, story, tidings
 from runs_fleet.ledger import Ledger, Runner
 from runs_fleet.loans import LoanNews
 from runs_fleet.models import (
@@ -13,24 +13,20 @@ from runs_fleet.models import (
     JobRequest,
     MachineEvent,
     Rung,
-    RunnerLookup,
     RunnerReport,
 )
+from runs_fleet.pools.wire import PoolAnswer
+from tests.model import dealing, inquiries
 from tests.model.calls import Call, Courier, Limits
 from tests.model.outside import Outside
+from tests.model.turns import Cancelled, Turns
 from workflows import options, orders
 
-Turns = Generator[datetime | None, None, None]
 MOST_STEPS_A_MINUTE = 60
 CREATE, PLACE, REGISTER = (
     Limits.of(each) for each in (options.CREATE, options.PLACE, options.REGISTER)
 )
-RELEASE, ASK = Limits.of(options.RELEASE), Limits.of(options.ASK)
-TRACE, RERUN, TELL = (Limits.of(each) for each in (options.TRACE, options.RERUN, options.TELL))
-
-
-class Cancelled(Exception):
-    """An operator cancelled the lifecycle."""
+RELEASE = Limits.of(options.RELEASE)
 
 
 class Lifecycle:
@@ -44,7 +40,7 @@ class Lifecycle:
         *,
         ended: Callable[[], None],
     ) -> None:
-        self.outside, self.clock, self._log = outside, outside.clock, log
+        self.outside, self.clock, self.log = outside, outside.clock, log
         self._on_end = ended
         self.ledger = Ledger(request, begun_at=outside.clock.now)
         self.ended = False
@@ -69,13 +65,17 @@ class Lifecycle:
         self.ledger.note_machine(event, self.clock.now)
         self.poke()
 
+    def hear_pool(self, answer: PoolAnswer) -> None:
+        self.ledger.dealings.fold(answer)
+        self.poke()
+
     def hear_lender(self, news: LoanNews) -> None:
         self.ledger.loans.fold(news, self.clock.now)
         self.poke()
 
     def cancel(self) -> None:
         if not self.ended and self.ledger.over != "released":
-            self._log("operator cancels", self.ledger.request.job_id)
+            self.log("operator cancels", self.ledger.request.job_id)
             self._resume(lambda: self._turns.throw(Cancelled()))
 
     def poke(self) -> None:
@@ -87,7 +87,7 @@ class Lifecycle:
             until = go()
         except StopIteration:
             self.ended = True
-            self._log("done", self.ledger.request.job_id, self.ledger.state)
+            self.log("done", self.ledger.request.job_id, self.ledger.state)
             self._on_end()
         else:
             if until is not None:
@@ -121,23 +121,25 @@ class Lifecycle:
                     yield from self._create(step)
                 case decisions.Release(runner=runner, force=force):
                     yield from self._release(runner, force=force)
-                case decisions.Ask():
-                    yield from self._ask()
                 case lending.Send():
                     yield from self._send(step)
                 case tidings.Inform():
                     yield from self._inform(step)
+                case claiming.Claim() | claiming.Take() | claiming.Leave():
+                    yield from self._deal(step)
                 case _:
-                    yield from self._wind_up(step)
+                    yield from self._inquire(step)
 
-    def _wind_up(self, step: decisions.Step) -> Turns:
+    def _inquire(self, step: decisions.Step) -> Turns:
         match step:
+            case decisions.Ask():
+                yield from inquiries.ask(self)
             case decisions.Trace(runner=runner_name):
-                yield from self._trace(runner_name)
+                yield from inquiries.trace(self, runner_name)
             case decisions.Rerun():
-                yield from self._rerun()
+                yield from inquiries.rerun(self)
             case decisions.Tell():
-                yield from self._tell()
+                yield from inquiries.tell(self)
 
     def _next_step(self) -> decisions.Step:
         while True:
@@ -145,10 +147,10 @@ class Lifecycle:
             self._count(step)
             match step:
                 case decisions.Drop(runner=runner, cause=cause):
-                    self._log("drop", runner.name, cause)
+                    self.log("drop", runner.name, cause)
                     runner.drop(cause, self.clock.now)
                 case decisions.End(state=state, reason=reason):
-                    self._log("end", self.ledger.request.job_id, state, reason)
+                    self.log("end", self.ledger.request.job_id, state, reason)
                     answers.close(self.ledger, state, reason)
                 case _:
                     return step
@@ -166,22 +168,31 @@ class Lifecycle:
         self._note_minted()
 
     def _send(self, step: lending.Send) -> Turns:
-        self._log(
+        self.log(
             "sends", self.ledger.request.job_id, step.news.kind, step.news.loan.runner, step.to
         )
-        call = Courier(self.clock, lambda: self.outside.lend(step), ended=self._later)
+        call = Courier(self.clock, lambda: self.outside.lend(step), ended=self.later)
         while not call.done:
             yield None
         lending.sent(self.ledger, step, arrived=call.answer)
 
+    def _deal(self, step: claiming.Dealing) -> Turns:
+        match step:
+            case claiming.Claim(claim=claim):
+                yield from dealing.claim(self, claim)
+            case claiming.Take(answer=offer):
+                yield from dealing.take(self, offer)
+            case claiming.Leave(leave=leave):
+                yield from dealing.leave(self, leave)
+
     def _inform(self, step: tidings.Inform) -> Turns:
-        self._log("informs", self.ledger.request.job_id, step.to, step.event.cause)
+        self.log("informs", self.ledger.request.job_id, step.to, step.event.cause)
         step.runner.informed = True
-        call = Courier(self.clock, lambda: self.outside.inform(step), ended=self._later)
+        call = Courier(self.clock, lambda: self.outside.inform(step), ended=self.later)
         while not call.done:
             yield None
 
-    def _settled(self, call: Call, unneeded: Callable[[], bool] = lambda: False) -> Turns:
+    def settled(self, call: Call, unneeded: Callable[[], bool] = lambda: False) -> Turns:
         try:
             while not (call.done or unneeded()):
                 yield None
@@ -201,41 +212,43 @@ class Lifecycle:
                 yield None
             raise
 
-    def _call(self, perform: Callable[[], Any], limits: Limits) -> Call:
+    def call(self, perform: Callable[[], Any], limits: Limits) -> Call:
         outside = self.outside
-        return Call(self.clock, outside.chaos, perform, limits=limits, ended=self._later)
+        return Call(self.clock, outside.chaos, perform, limits=limits, ended=self.later)
 
-    def _later(self) -> None:
+    def later(self) -> None:
         self.clock.after(0, self.poke)
 
     def _create(self, step: decisions.Create) -> Turns:
         ledger, active = self.ledger, self.ledger.active
         runner = active if active and not step.fresh else ledger.next_runner(self.clock.now)
+        if step.fresh:
+            claiming.cold(ledger, runner)
         take_in = answers.placed if ledger.request.one_call else answers.created
         call = self._order(runner, step.rung)
         try:
-            yield from self._settled(call, lambda: ledger.demand.phase != "queued")
+            yield from self.settled(call, lambda: ledger.demand.phase != "queued")
         except Cancelled:
             take_in(ledger, runner, call.answer, self.clock.now)
             raise
         take_in(ledger, runner, call.answer, self.clock.now)
         if answers.wants_registration(ledger, runner):
-            self._begin_mint(runner)
+            self.begin_mint(runner)
 
     def _order(self, runner: Runner, rung: Rung) -> Call:
         if self.ledger.request.one_call:
             wanted = orders.placement(self.ledger, runner, rung)
-            self._log("place", wanted.order.token, rung.market)
-            return self._call(lambda: self.outside.place(wanted), PLACE)
+            self.log("place", wanted.order.token, rung.market)
+            return self.call(lambda: self.outside.place(wanted), PLACE)
         order = orders.machine(self.ledger, runner, rung)
-        self._log("order", order.token, rung.market)
-        return self._call(lambda: self.outside.runners.create_machine(order), CREATE)
+        self.log("order", order.token, rung.market)
+        return self.call(lambda: self.outside.runners.create_machine(order), CREATE)
 
-    def _begin_mint(self, runner: Runner) -> None:
+    def begin_mint(self, runner: Runner) -> None:
         assert runner.machine is not None
         runner.registering = True
         request = orders.registration(self.ledger, runner, runner.machine)
-        call = self._call(lambda: self.outside.runners.register_runner(request), REGISTER)
+        call = self.call(lambda: self.outside.runners.register_runner(request), REGISTER)
         self._mints[runner.attempt] = (runner, call)
 
     def _note_minted(self) -> None:
@@ -246,47 +259,20 @@ class Lifecycle:
 
     def _release(self, runner: Runner, *, force: bool) -> Turns:
         if runner.attempt in self._mints:
-            yield from self._settled(self._mints[runner.attempt][1], lambda: True)
+            yield from self.settled(self._mints[runner.attempt][1], lambda: True)
             self._note_minted()
         if runner.machine is None and not runner.doubtful:
             runner.gone_at = self.clock.now
             return
         request = orders.release(self.ledger, runner, force=force)
-        self._log("release", runner.name, runner.cause, "forced" if force else "")
-        call = self._call(lambda: self.outside.release(request), RELEASE)
+        self.log("release", runner.name, runner.cause, "forced" if force else "")
+        call = self.call(lambda: self.outside.release(request), RELEASE)
         try:
-            yield from self._settled(call)
+            yield from self.settled(call)
         except Cancelled:
             answers.released(self.ledger, runner, call.answer, self.clock.now)
             raise
         answers.released(self.ledger, runner, call.answer, self.clock.now)
-
-    def _ask(self) -> Turns:
-        call = self._call(lambda: self.outside.look_up(self.ledger), ASK)
-        yield from self._settled(call)
-        self._log("asked", self.ledger.request.job_id, call.answer)
-        answers.asked(self.ledger, call.answer, self.clock.now)
-
-    def _trace(self, runner_name: str) -> Turns:
-        wanted = RunnerLookup(runner=runner_name)
-        call = self._call(lambda: self.outside.runners.find_machines(wanted), TRACE)
-        yield from self._settled(call)
-        self._log("traced", runner_name, call.answer)
-        answers.traced(self.ledger, call.answer)
-
-    def _rerun(self) -> Turns:
-        self.ledger.rerun = "asked"
-        call = self._call(lambda: self.outside.rerun(self.ledger), RERUN)
-        yield from self._settled(call)
-        answers.rerun(self.ledger, call.answer)
-
-    def _tell(self) -> Turns:
-        self.ledger.told = "asked"
-        notice = notices.write(self.ledger)
-        call = self._call(lambda: self.outside.told(notice), TELL)
-        yield from self._settled(call, lambda: self.ledger.over not in decisions.UNSERVED)
-        self._log("told", notice.key, call.answer)
-        answers.told(self.ledger, call.answer)
 
     def tell(self) -> str:
         """The page of the job, as an operator would read it."""

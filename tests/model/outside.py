@@ -11,10 +11,12 @@ from runs_fleet.loans import LoanNews
 from runs_fleet.models import JobEvent, MachineEvent, ReleaseRequest
 from runs_fleet.notices import Notice, Told
 from runs_fleet.placed import Placed, Placement
+from runs_fleet.pools.wire import PoolClaim, PoolLeave
 from tests.model.chaos import Chaos
 from tests.model.clock import Clock
 from tests.model.cloud import Cloud
 from tests.model.github import GitHub
+from tests.model.warm import WarmCloud
 
 
 class Borrower(Protocol):
@@ -27,6 +29,14 @@ class Borrower(Protocol):
     def hear_cloud(self, event: MachineEvent) -> None: ...
 
 
+class Desk(Protocol):
+    """A pool, as far as a lifecycle sees it."""
+
+    def claim(self, claim: PoolClaim) -> bool: ...
+
+    def leave(self, leave: PoolLeave) -> bool: ...
+
+
 class Outside:
     """What a lifecycle's calls reach."""
 
@@ -34,9 +44,11 @@ class Outside:
         self.clock, self.chaos, self.github, self.cloud = clock, chaos, github, cloud
         self.others: Mapping[int, Borrower] = {}
         self.asked = set[str]()
+        self.warm = WarmCloud(cloud)
+        self.pool: Desk | None = None
         self.runners = RunnerActivities(
             cloud, cloud, github, report_secret="s", reports_address="q"
-        )
+        ).warming(self.warm)
 
     def place(self, wanted: Placement) -> Placed:
         """Make a runner; every call but the first of an order is a repeat, as Temporal tells."""
@@ -77,6 +89,14 @@ class Outside:
             return False
         other.hear_cloud(step.event)
         return True
+
+    def claim(self, claim: PoolClaim) -> bool:
+        """Signal the pool; one that is not there hears nothing."""
+        return self.pool is not None and self.pool.claim(claim)
+
+    def leave(self, leave: PoolLeave) -> bool:
+        """Tell the pool what goes."""
+        return self.pool is not None and self.pool.leave(leave)
 
     def told(self, notice: Notice) -> Told:
         return Told(by="check_run")

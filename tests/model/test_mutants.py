@@ -8,9 +8,20 @@ WORLDS = 600
 DECISIONS, DEADLINES, ANSWERS = (
     f"runs_fleet.{name}" for name in ("decisions", "deadlines", "answers")
 )
-LEDGER, LENDING, RERUNS = (f"runs_fleet.{name}" for name in ("ledger", "lending", "reruns"))
+LEDGER, LENDING, RERUNS, CLAIMING = (
+    f"runs_fleet.{name}" for name in ("ledger", "lending", "reruns", "claiming")
+)
 
 MISTAKES = {
+    "a member that comes too late is kept": Mistake(
+        CLAIMING, "if dealings.strays:", "if not dealings:"
+    ),
+    "a member that is not needed any more is kept": Mistake(
+        CLAIMING, "needless = ledger.done or", "needless = False and"
+    ),
+    "a pool is not told that a job is over": Mistake(
+        CLAIMING, "if final and not dealings.parted:", "if final and dealings.parted:"
+    ),
     "even a busy runner is forced away": Mistake(
         DECISIONS, "return commanded(ledger, runner) or overrun(ledger, runner, now)", "return True"
     ),

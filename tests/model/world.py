@@ -21,6 +21,7 @@ from tests.model.cloud import Cloud, Host, Told
 from tests.model.github import GitHub, Job
 from tests.model.lifecycle import Lifecycle
 from tests.model.outside import Outside
+from tests.model.pool import NAME, Pool
 
 owner_of = functools.cache(names.owner)
 
@@ -29,7 +30,8 @@ HORIZON = 60 * HOUR
 JOBS = (1, 1, 1, 1, 1, 1, 1, 1, 1, *[2] * 9, 3, 4)
 POLICY = Policy(max_runtime=timedelta(hours=3))
 RERUN_IDS = 100
-SCOPE, SPEC = Scope(repo="octo/hello"), RunnerSpec()
+SCOPE, SPEC, POOLED = Scope(repo="octo/hello"), RunnerSpec(), RunnerSpec(pool=NAME)
+PATIENT = POLICY.model_copy(update={"pool_patience": timedelta(seconds=3)})
 
 
 class World:
@@ -46,6 +48,11 @@ class World:
         self.outside = Outside(self.clock, self.chaos, self.github, self.cloud)
         self.lifecycles: dict[int, Lifecycle] = {}
         self.outside.others = self.lifecycles
+        # A third of the worlds have a pool, whose luck is not that of the others.
+        self.pool = Pool(
+            seed, self.clock, self.outside.warm, lifecycles=self.lifecycles, log=self.log
+        )
+        self.outside.pool = self.pool if seed % 3 == 0 else None
         self.early: dict[int, list[JobEvent]] = {}
         self.open = 0
         # Lifecycles that began long ago go on making their runners in two calls.
@@ -113,10 +120,10 @@ class World:
             head_sha="5c1f" * 10,
             labels=(job.label,),
             label=job.label,
-            spec=SPEC,
+            spec=SPEC if self.outside.pool is None else POOLED,
             queued_at=queued_at,
             delivered_at=self.clock.now,
-            policy=POLICY,
+            policy=POLICY if self.outside.pool is None else PATIENT,
             one_call=self.one_call,
         )
 
@@ -174,6 +181,8 @@ class World:
             self._carry("report", lambda: lifecycle.hear_agent(report))
 
     def _event(self, runner: str, event: MachineEvent) -> None:
+        if owner_of(runner) is None:
+            return  # It is the pool that hears of its members.
         lifecycle = self._owner(runner)
         if not self.chaos.hits("event_lost"):
             delay = self.chaos.up_to("event_delay")
