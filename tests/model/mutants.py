@@ -14,6 +14,7 @@ PARTS = frozenset(
     f"runs_fleet.{name}"
     for name in (
         "answers",
+        "claiming",
         "deadlines",
         "decisions",
         "lending",
@@ -21,7 +22,9 @@ PARTS = frozenset(
         "ledger",
         "notices",
         "reruns",
+        "outdated",
         "story",
+        "tidings",
     )
 )
 USERS = ("tests.model.", "workflows.orders")
