@@ -5,15 +5,18 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from runs_fleet import names
 from runs_fleet.pools import fit, surveys
 from runs_fleet.pools.state import Job, Lease, PoolState
 from runs_fleet.pools.stock import free_volumes, givable
+from runs_fleet.pools.surveys import UNUSED
 from runs_fleet.pools.wire import PoolAnswer, PoolClaim, PoolLeave
 
 # Longer than any lifecycle: one that ended without a word is not counted for ever.
 FORGOTTEN = timedelta(hours=48)
 MOST_ANSWERS = 1000
-UNUSED, UNHEARD = "given to a job that did not use it", "its job was over when it was given"
+UNHEARD = "its job was over when it was given"
+MOST_RETURNED = 200
 
 
 @dataclass(frozen=True)
@@ -40,7 +43,7 @@ def left(state: PoolState, leave: PoolLeave, now: datetime) -> None:
     """Take in what a job has no use for any more."""
     _end_leases(state, leave)
     member = state.members.get(leave.member)
-    if leave.member in state.strangers:
+    if member is None and leave.member:
         _meet(state, leave, now)
     elif member is not None and member.job_id == leave.job_id and not member.booked:
         if leave.unused:
@@ -206,13 +209,15 @@ def closed(state: PoolState) -> str:
 
 def _meet(state: PoolState, leave: PoolLeave, now: datetime) -> None:
     """Learn what became of a machine that a manager before this one gave to a job."""
-    if not leave.unused and not leave.gone:
-        return
-    stranger = state.strangers.pop(leave.member)
-    if leave.unused:
-        member = surveys.adopted(stranger.status, now)
+    stranger = state.strangers.get(leave.member)
+    if leave.gone:
+        state.strangers.pop(leave.member, None)
+    elif leave.unused and stranger is not None:
+        member = surveys.adopted(state.strangers.pop(leave.member).status, now)
         member.dismiss(UNUSED, now)
         state.members[member.name] = member
+    elif leave.unused and names.pool_of(leave.member) is not None:
+        state.returned = [*state.returned, leave.member][-MOST_RETURNED:]
 
 
 def _end_leases(state: PoolState, leave: PoolLeave) -> None:

@@ -146,7 +146,8 @@ class PoolState(Kept):
     `waiting` are claims to be answered, `answered` what was said to each, `notices` what is to be
     said unasked. `strangers` are machines that the cloud has and the manager does not know.
     `site` is what machines are made of, by the last survey; no survey yet, no launch. `departed`
-    went while a survey was under way, which may still show them.
+    went while a survey was under way, which may still show them; the last one showed what was so
+    at `shown_at`. `returned` were given by a manager before this one, and not used.
     """
 
     definition: PoolDefinition
@@ -169,7 +170,9 @@ class PoolState(Kept):
     site: str = ""
     surveying: bool = False
     survey_begun_at: datetime | None = None
+    shown_at: datetime | None = None
     departed: list[str] = Field(default_factory=list)
+    returned: list[str] = Field(default_factory=list)
     surveyed_at: datetime | None = None
     survey_at: datetime | None = None
     strangers: dict[str, Stranger] = Field(default_factory=dict)
@@ -182,6 +185,7 @@ class PoolState(Kept):
     keeping: bool = False
     kept_at: datetime | None = None
     keep_at: datetime | None = None
+    removing: bool = False
     removed: bool = False
     facts: PlaceholderFacts | None = None
     leases: dict[str, Lease] = Field(default_factory=dict)
@@ -205,8 +209,8 @@ class PoolState(Kept):
     @property
     def settled(self) -> bool:
         """Whether the cloud was seen as it is with nobody else at work."""
-        begun, seen = self.survey_begun_at, self.surveyed_at
-        return begun is not None and seen is not None and begun >= self.settles_at
+        shown = self.shown_at if self.surveyed_at else None
+        return shown is not None and shown >= self.settles_at
 
     def depart(self, name: str) -> None:
         """Know a member no more: its machine is gone, or never was."""

@@ -20,6 +20,7 @@ AGAIN = timedelta(seconds=15)
 LAG = timedelta(minutes=5)
 MOST_MISSED = 2
 MISSING = "its machine is gone"
+UNUSED = "given to a job that did not use it"
 ADOPTED: dict[str, tuple[Tier, Phase]] = {
     "pending": ("hot", "booting"),
     "running": ("hot", "free"),
@@ -41,7 +42,8 @@ def surveyed(state: PoolState, answer: PoolFacts | Failure, now: datetime) -> No
         for each in answer.members
         if each.state != "gone" and each.member not in gone
     }
-    state.site = answer.site
+    # It shows what was so when it began, and that may have been a while ago.
+    state.site, state.shown_at = answer.site, state.survey_begun_at
     _meet(state, seen, now)
     for member in list(state.members.values()):
         status = seen.get(member.name)
@@ -81,7 +83,11 @@ def _meet(state: PoolState, seen: dict[str, MemberStatus], now: datetime) -> Non
             seen_at=before.seen_at if before else now,
             heard=bool(before and before.heard),
         )
-        if _free(state, known, now):
+        if name in state.returned:
+            state.returned.remove(name)
+            state.members[name] = adopted(status, now)
+            state.members[name].dismiss(UNUSED, now)
+        elif _free(state, known, now):
             state.members[name] = adopted(status, now)
         else:
             strangers[name] = known
@@ -90,8 +96,7 @@ def _meet(state: PoolState, seen: dict[str, MemberStatus], now: datetime) -> Non
 
 def _free(state: PoolState, known: Stranger, now: datetime) -> bool:
     status = known.status
-    # It shows what was so when it began, and that may have been a while ago.
-    shown_at = state.survey_begun_at or now
+    shown_at = state.shown_at or now
     if status.runner or shown_at - known.seen_at < state.adopted_after:
         return False
     proven = state.definition.listening is None or status.state != "running"

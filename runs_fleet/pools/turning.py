@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from runs_fleet.pools import claims, lettings
+from runs_fleet.pools.lettings import Dismissal
 from runs_fleet.pools.orders import Calls
 from runs_fleet.pools.planning import PoolPlan, plan, wanted
 from runs_fleet.pools.state import Member, PoolState
@@ -19,19 +20,21 @@ class Turn:
 
     plan: PoolPlan
     answers: tuple[PoolAnswer, ...]
+    dismissals: tuple[Dismissal, ...] = ()
 
 
 def turn(state: PoolState, now: datetime, *, calling: bool = True) -> Turn:
     """Do all that there is to do at one moment; the calls of the last plan are under way then."""
-    answers = [*state.notices]
+    answers, dismissals = [*state.notices], list[Dismissal]()
     state.notices = []
     for _ in range(MOST_ROUNDS):
         settle(state, now)
         made = plan(state, now, calling=calling)
         answers += [grant.answer for grant in made.grants]
+        dismissals += made.dismissals
         if not made.changes:
             began(state, made.calls, now)
-            return Turn(made, tuple(answers))
+            return Turn(made, tuple(answers), tuple(dismissals))
         _take_in(state, made, now)
     raise AssertionError(f"pool {state.definition.name} does not come to rest")
 

@@ -96,6 +96,7 @@ class World:
     doubled: list[str] = field(default_factory=list)
     changed: list[str] = field(default_factory=list)
     unused: list[str] = field(default_factory=list)
+    heard: set[tuple[int, str]] = field(default_factory=set)
     orphaned: list[MemberOrder] = field(default_factory=list)
     begun_at: datetime = NOON
 
@@ -217,6 +218,7 @@ class World:
                     "state": each.state,
                     "spec_hash": each.spec_hash,
                     "runner": each.runner,
+                    "wake": f"queue-{each.member}",
                     "launched_at": each.made_at,
                 }
             )
@@ -249,7 +251,9 @@ class World:
         if said != answer:
             self.changed.append(f"{answer.job_id}: {said} became {answer}")
         mine = self.answers.setdefault(answer.job_id, answer)
-        if answer.kind != "assigned" or self.given.get(answer.member) == answer.job_id:
+        heard = (answer.job_id, answer.member) in self.heard
+        self.heard.add((answer.job_id, answer.member))
+        if answer.kind != "assigned" or heard:
             return
         if answer.member in (*self.given, *self.unused):
             self.doubled.append(answer.member)
