@@ -17,8 +17,7 @@ def order(state: PoolState, targets: Targets, now: datetime) -> PlaceholderOrder
     if state.keeping or state.removed:
         return None
     replicas = replicas_of(state, targets)
-    another = state.replicas is not None and replicas != state.replicas
-    if not another and state.keep_at is not None and now < state.keep_at:
+    if not _other(state, replicas) and state.keep_at is not None and now < state.keep_at:
         return None
     definition = state.definition
     return PlaceholderOrder(
@@ -29,6 +28,13 @@ def order(state: PoolState, targets: Targets, now: datetime) -> PlaceholderOrder
         leased=tuple(sorted(state.leases)),
         remove=bool(state.ending),
     )
+
+
+def _other(state: PoolState, replicas: int) -> bool:
+    """Whether the cluster has something else than is to be; after a failure nobody knows."""
+    if state.replicas is None:
+        return False
+    return replicas != state.replicas or bool(state.ending) != state.removing
 
 
 def replicas_of(state: PoolState, targets: Targets) -> int:
@@ -42,7 +48,7 @@ def replicas_of(state: PoolState, targets: Targets) -> int:
 def kept(
     state: PoolState, asked: PlaceholderOrder, answer: PlaceholderFacts | Failure, now: datetime
 ) -> None:
-    """Take in what the cluster has."""
+    """Take in what the cluster has; a removal is over when no volume is on its way out."""
     state.keeping = False
     if isinstance(answer, Failure):
         state.replicas = None
@@ -50,8 +56,9 @@ def kept(
         state.keep_at = now + AGAIN
         return
     state.facts, state.kept_at, state.trouble = answer, now, answer.trouble
-    state.keep_at = now + LOOK_EVERY
-    state.removed = asked.remove
+    state.keep_at = now + (AGAIN if asked.remove else LOOK_EVERY)
+    state.removing = asked.remove
+    state.removed = asked.remove and not answer.leaving
 
 
 def wake_at(state: PoolState, now: datetime) -> datetime:
