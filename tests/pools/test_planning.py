@@ -223,3 +223,43 @@ def test_what_a_pool_says_of_itself_names_members_and_reasons() -> None:
     assert told.counts == {"hot": {"free": 2}, "stopped": {"stopped": 1}}
     assert told.reasons[0].startswith("hot 2, stopped 1")
     assert "## default: open" in page(world.state, turn.plan, world.now)
+
+
+def test_what_a_terminated_manager_ordered_counts_though_it_comes_late() -> None:
+    world = World(definition(targets=Targets(hot=1), max=1))
+    world.obeys(turns=2)
+    world.passes(13)
+    world.turn()
+    world.answered(world.pending[0])
+    [order] = world.turn().plan.calls.launches
+    world.begin()
+    world.turns = []
+    world.turn()
+    world.answered(world.pending[0])
+    world.passes(5)
+    assert not world.turn().plan.calls
+    world.makes(order.order)
+    world.obeys(turns=40, step=10)
+    assert list(world.machines) == [order.order.member]
+    assert not any(turn.plan.calls.launches for turn in world.turns)
+
+
+def test_a_machine_without_a_mark_is_adopted_when_it_was_seen_free_a_minute_apart() -> None:
+    world = warm(targets=Targets(hot=1), max=1)
+    [member] = world.machines
+    world.begin()
+    world.obeys(turns=3, step=15)
+    assert list(world.state.strangers) == [member]
+    world.obeys(turns=8, step=15)
+    assert list(world.state.members) == [member]
+
+
+def test_a_machine_that_is_marked_meanwhile_is_not_adopted() -> None:
+    world = warm(targets=Targets(hot=1), max=1)
+    [member] = world.machines
+    world.asks(claim(1, at=world.now))
+    world.turn()
+    world.begin()
+    world.obeys(turns=20, step=31)
+    assert list(world.state.strangers) == [member]
+    assert world.given == {member: 1}
