@@ -36,10 +36,10 @@ class Runner:
     `ended` is what its agent said of its end (`cut_short`: because its machine was going), `lost`
     what the cloud said of its machine (`taken`: though it had not come to its end), `stalled` what
     the machine waits for, `cause` why this lifecycle let go of it; `look_at` is when to try its
-    removal again. `doubtful` means that an order went out and no answer came: a machine
-    may exist, or show late; `unseen` counts removals that found none. `reminted` means that an
-    answer to its mint may have got lost, so that it may have been made twice. `member` is what its
-    pool gave for it, of which `tier`, `wake` where its agent stands by, or only a `cache`.
+    removal again. `doubtful` means that no answer came to an order: a machine may exist, or show
+    late; `unseen` counts removals that found none. `reminted` means that it may have been minted
+    twice. `member` is what its pool gave for it, of which `tier`, `wake` where its agent stands
+    by, or only a `cache`.
     """
 
     attempt: int
@@ -130,6 +130,8 @@ class Runner:
 
     def fold_machine(self, event: MachineEvent, now: datetime) -> None:
         """Take one event of the cloud in, by the cloud's clock where that is not ahead of ours."""
+        if self.member and event.at < (self.created_at or event.at):
+            return  # It befell a pool's machine before that was given to this runner.
         self.detail = event.detail or self.detail
         if event.kind == "stalled":
             self.stalled, self.stalled_at = event.cause, min(event.at, now)

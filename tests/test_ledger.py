@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from runs_fleet.demand import ORDER, Demand
-from runs_fleet.models import JobEvent, Phase
+from runs_fleet.models import JobEvent, MachineEvent, Phase
 from tests.ledgers import (
     JOB,
     MINE,
@@ -218,3 +218,15 @@ def test_a_job_between_two_attempts_waits() -> None:
     made(ledger, 710)
     ledger.runners[1].drop("no_pickup", at(1500))
     assert ledger.state == "waiting"
+
+
+@pytest.mark.parametrize(("seconds", "lost"), [(-5, ""), (5, "stopping")])
+def test_what_befell_a_pools_machine_before_it_was_given_is_no_loss(
+    seconds: float, lost: str
+) -> None:
+    ledger = booting()
+    ledger.runners[0].member = "runs-fleet-pool-warm-sabcdef-1"
+    ledger.note_machine(
+        MachineEvent(machine_id="i-1", kind="gone", cause="stopping", at=at(seconds)), at(6)
+    )
+    assert ledger.runners[0].lost == lost
