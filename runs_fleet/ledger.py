@@ -38,8 +38,7 @@ class Runner:
     the machine waits for, `cause` why this lifecycle let go of it; `look_at` is when to try its
     removal again. `doubtful` means that no answer came to an order: a machine may exist, or show
     late; `unseen` counts removals that found none. `reminted` means that it may have been minted
-    twice. `member` is what its pool gave for it, of which `tier`, `wake` where its agent stands
-    by, or only a `cache`.
+    twice. `member` is what its pool gave, `wake` where its agent stands by, `cache` its volume.
     """
 
     attempt: int
