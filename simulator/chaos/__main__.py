@@ -17,15 +17,16 @@ from simulator.chaos.invariants import Broken, broken
 TERMINATED = 143
 MOST_TOLD = 3
 MARKS: dict[Mode, str] = {"ec2": "chaos", "k8s": "chaos-k8s"}
+POOLS = "-pools"
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the seeds; the exit status is 0 only if every promise was kept in all of them."""
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(TERMINATED))
     asked = _parser().parse_args(argv)
-    rows, mark = list[report.Row](), MARKS[asked.mode]
+    rows, mark = list[report.Row](), MARKS[asked.mode] + (POOLS if asked.pools else "")
     for seed in asked.seeds:
-        rows.append(_seed(schedule.plan(seed, asked.jobs, asked.mode)))
+        rows.append(_seed(schedule.plan(seed, asked.jobs, asked.mode, pools=asked.pools)))
         if asked.markdown:
             # After each seed: a run of an hour that is broken off has not been for nothing.
             write_table(asked.markdown, report.markdown(report.summary(rows)), mark=mark)
@@ -52,19 +53,22 @@ def _seed(planned: schedule.Schedule) -> report.Row:
     say(f"{row.jobs} jobs, {faults} faults, {len(found)} promises broken, {row.seconds:.0f} s")
     if found:
         (home / "evidence.json").write_text(evidence.model_dump_json(indent=1))
-        sys.stderr.write("\n".join(_story(evidence, found, planned.jobs, home)) + "\n")
+        sys.stderr.write("\n".join(_story(evidence, found, planned, home)) + "\n")
     else:
         shutil.rmtree(home, ignore_errors=True)
     return row
 
 
-def _story(evidence: Evidence, found: list[Broken], jobs: int, home: Path) -> Iterator[str]:
+def _story(
+    evidence: Evidence, found: list[Broken], planned: schedule.Schedule, home: Path
+) -> Iterator[str]:
     for one in found:
         yield f"  {one.breach}: {one.words}"
     for job_id in list(dict.fromkeys(one.job_id for one in found))[:MOST_TOLD]:
         yield f"\nThe faults, and job {job_id}:" if job_id else "\nThe faults:"
         yield from timeline.tell(evidence, job_id)
-    again = f"--mode {evidence.mode} --seeds {evidence.seed} --jobs {jobs}"
+    pools = " --pools" if planned.pools else ""
+    again = f"--mode {evidence.mode} --seeds {evidence.seed} --jobs {planned.jobs}{pools}"
     yield f"\nAgain: python -m simulator.chaos {again}"
     yield f"Logs, histories and evidence: {home}"
 
@@ -90,6 +94,7 @@ def _parser() -> argparse.ArgumentParser:
     add: Callable[..., object] = parser.add_argument
     add("--mode", choices=sorted(MARKS), default="ec2", help="ec2 (the default) or k8s")
     add("--seeds", type=_seeds, default=range(1, 21), help="such as 7 or 1-20 (the default)")
+    add("--pools", action="store_true", help="with warm pools, and what goes wrong with them")
     add("--jobs", type=int, default=100, help="how many for each seed; 100 by default")
     add("--keep-going", action="store_true", help="do not stop at the first broken seed")
     add("--json", action="store_true", help="one JSON object instead of tables")

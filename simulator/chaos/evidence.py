@@ -12,8 +12,13 @@ from simulator.chaos.machines import Left, Machine, Order
 from simulator.github.books import Books, JobRecord
 
 MARKER = "runs-fleet"
+# How a manager is to end.
+OVER = "over"
 # For these nobody's job is to blame.
-LOSSES = ("spot_loss", "hardware_loss", "eviction", "preemption", "node_loss", "drain")
+LOSSES = (
+    "spot_loss", "hardware_loss", "member_loss", "eviction", "preemption", "node_loss", "drain",
+    "placeholder_loss",
+)  # fmt: skip
 
 
 class Deed(BaseModel):
@@ -39,7 +44,11 @@ class Life(BaseModel):
 
 
 class Evidence(BaseModel):
-    """Everything that the invariants judge by."""
+    """Everything that the invariants judge by.
+
+    `maxes` are how many members each pool may have; `managers` says how each pool's manager has
+    ended, and `short` which pools did not get back to what they are to have, and why.
+    """
 
     seed: int
     mode: Mode = "ec2"
@@ -53,6 +62,9 @@ class Evidence(BaseModel):
     lives: dict[int, Life] = {}
     deeds: tuple[Deed, ...] = ()
     crashes: tuple[str, ...] = ()
+    maxes: dict[str, int] = {}
+    managers: dict[str, str] = {}
+    short: dict[str, str] = {}
 
     @property
     def ours(self) -> tuple[JobRecord, ...]:
@@ -89,8 +101,8 @@ class Evidence(BaseModel):
         return {int(deed.target) for deed in self.done if deed.kind == "cancellation"}
 
     def machines_of(self, runner: str) -> list[Machine]:
-        """Find a runner's machines: mostly one."""
-        return [one for one in self.machines if one.runner == runner.lower()]
+        """Find a runner's machines: mostly one; a listening member's is the member's."""
+        return [one for one in self.machines if serves(one, runner)]
 
     def lost_to_chaos(self, job: JobRecord) -> bool:
         """Whether the job's machine was lost to the chaos, before GitHub had concluded it."""
@@ -120,6 +132,14 @@ def owner_of(runner: str | None) -> int | None:
     """Tell whose runner it is."""
     owner = names.owner(runner)
     return owner[0] if owner else None
+
+
+def serves(machine: Machine, runner: str) -> bool:
+    """Tell whether a machine is a runner's: that of a job, or of a pool that listens."""
+    listening = names.pool_of(runner)
+    if listening is not None:
+        return machine.member == listening[1]
+    return machine.runner == runner.lower()
 
 
 def _earliest(deeds: Iterable[Deed]) -> dict[str, datetime]:

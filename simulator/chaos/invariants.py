@@ -1,24 +1,16 @@
 """What must hold of every world, whatever went wrong in it: pure, from the evidence."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import Literal
 
+from simulator.chaos import invariants_pools
+from simulator.chaos.breaches import Breach, Broken
 from simulator.chaos.evidence import Evidence, owner_of
 from simulator.chaos.machines import Machine
 from simulator.github.books import JobRecord, RunnerRecord
 
-Breach = Literal["lost", "duplicated", "orphaned", "busy_killed", "unexplained", "contract"]
+__all__ = ["Breach", "Broken", "broken"]
+
 MOST_RUNS = 2
-
-
-@dataclass(frozen=True)
-class Broken:
-    """One promise that was not kept, and the job that tells the story, if one does."""
-
-    breach: Breach
-    words: str
-    job_id: int | None = None
 
 
 def broken(evidence: Evidence) -> list[Broken]:
@@ -30,6 +22,7 @@ def broken(evidence: Evidence) -> list[Broken]:
         *_busy_killed(evidence),
         *_unexplained(evidence),
         *_contract(evidence),
+        *invariants_pools.broken(evidence),
     ]
 
 
@@ -70,11 +63,11 @@ def _twins(evidence: Evidence) -> Iterator[Broken]:
     latest = dict[str, Machine]()
     running = [machine for machine in evidence.machines if machine.ran]
     for machine in sorted(running, key=lambda one: one.began):
-        before = latest.get(machine.runner)
+        name = machine.runner or machine.member or machine.machine_id
+        before = latest.get(name)
         if before is not None and (before.ended is None or before.ended > machine.began):
-            words = f"two machines for {machine.runner}"
-            yield Broken("duplicated", words, owner_of(machine.runner))
-        latest[machine.runner] = machine
+            yield Broken("duplicated", f"two machines for {name}", owner_of(name))
+        latest[name] = machine
 
 
 def _needless(evidence: Evidence, job: JobRecord) -> Iterator[Broken]:
@@ -91,7 +84,8 @@ def _orphaned(evidence: Evidence) -> Iterator[Broken]:
     """What is left when all is over."""
     for machine in evidence.machines:
         if machine.ended is None:
-            words = f"machine {machine.machine_id} of {machine.runner} is {machine.state}"
+            owner = machine.runner or machine.member
+            words = f"machine {machine.machine_id} of {owner} is {machine.state}"
             yield Broken("orphaned", words, owner_of(machine.runner))
     for registration in evidence.books.registered:
         name = registration.name

@@ -8,7 +8,8 @@ class Machine(BaseModel):
 
     `ended` is when it stopped to count as one: that its owner, or the cloud, began to take it
     away. `ran` is false of one on which nothing was ever started. `busy` says whether a job ran at
-    that moment, where the cloud's books tell.
+    that moment, where the cloud's books tell. `member` is what it is to the pool that keeps it, and
+    `volumes` are those that it has, and that outlive it.
     """
 
     machine_id: str
@@ -21,6 +22,9 @@ class Machine(BaseModel):
     busy: bool = False
     market: str = ""
     node: str = ""
+    pool: str = ""
+    member: str = ""
+    volumes: tuple[str, ...] = ()
     times: tuple[tuple[str, float], ...] = ()
 
 

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator
 
 from simulator.aws.client import GONE, AwsWorld
-from simulator.aws.models import FleetCall, MachineRecord
+from simulator.aws.models import Books, FleetCall, MachineRecord
 from simulator.chaos.machines import CloudBooks, Left, Machine, Order
 from simulator.kube.proxy import Call
 from simulator.kube.records import RUNNER, PodRecord
@@ -12,6 +12,10 @@ from simulator.kube.world import KINDS, KubeWorld
 from simulator.world import World
 
 WRITES = ("POST", "DELETE")
+POOL_TAG, MEMBER_TAG = "runs-fleet:pool", "runs-fleet:member"
+POOL, PLACEHOLDER = "runs-fleet.io/pool", "runs-fleet.io/placeholder"
+DEPLOYMENTS = "/apis/apps/v1/namespaces/{}/deployments"
+STANDBY = "-standby-"
 KIND = re.compile(
     r"/namespaces/[^/]+/(jobs|configmaps|secrets|networkpolicies|persistentvolumeclaims)"
     r"(?:/([^/?]+))?"
@@ -29,12 +33,21 @@ def of_aws(aws: AwsWorld) -> CloudBooks:
     return CloudBooks(
         machines=tuple(map(instance, aws.machines())),
         orders=tuple(order for call in found.fleets for order in _fleet(call)),
-        left=tuple(
-            Left(kind="parameter", name=name)
-            for name, held in found.parameters.items()
-            if held.there
-        ),
+        left=(*_parameters(found), *_queues(found)),
     )
+
+
+def _parameters(found: Books) -> Iterator[Left]:
+    for name, held in found.parameters.items():
+        if held.there:
+            yield Left(kind="parameter", name=name)
+
+
+def _queues(found: Books) -> Iterator[Left]:
+    """List the queues at which machines of pools are called."""
+    for name in found.queues:
+        if STANDBY in name:
+            yield Left(kind="queue", name=name)
 
 
 def of_kube(kube: KubeWorld) -> CloudBooks:
@@ -59,6 +72,8 @@ def instance(record: MachineRecord) -> Machine:
         ended=ends[0] if ends else None,
         cause=record.cause,
         market=record.market,
+        pool=record.tags.get(POOL_TAG, ""),
+        member=record.tags.get(MEMBER_TAG, ""),
         times=tuple(record.times),
     )
 
@@ -76,6 +91,9 @@ def pod(record: PodRecord) -> Machine:
         ran="running" in record.times,
         busy=record.busy,
         node=record.node,
+        pool=record.labels.get(POOL, ""),
+        member=record.name if PLACEHOLDER in record.labels else "",
+        volumes=record.claims,
         times=tuple(record.times.items()),
     )
 
@@ -101,3 +119,5 @@ def _objects(kube: KubeWorld) -> Iterator[Left]:
             metadata = found["metadata"]
             runner = metadata["labels"].get(RUNNER, "")
             yield Left(kind=kind.replace("_", " "), name=metadata["name"], runner=runner)
+    for found in kube.cluster.api.get(DEPLOYMENTS.format(kube.namespace))["items"]:
+        yield Left(kind="deployment", name=found["metadata"]["name"])

@@ -8,9 +8,11 @@ from pydantic import BaseModel
 from runs_fleet.models import Mode
 from simulator.chaos.evidence import Evidence
 from simulator.chaos.invariants import Broken
-from simulator.chaos.kinds import KINDS
 from simulator.chaos.recovery import Recovery, Times, recoveries, summed
+from simulator.chaos.schedule import kinds_of
 
+# Of worlds with pools, the last as well.
+POOL = "pool"
 COUNTS = ("lost", "duplicated", "orphaned", "busy_killed", "unexplained", "contract")
 KILLED = {
     "worker_killed": "a worker",
@@ -38,6 +40,8 @@ class Row(BaseModel):
     busy_killed: int = 0
     unexplained: int = 0
     contract: int = 0
+    pool: int = 0
+    pools: bool = False
     seconds: float
     recoveries: list[Recovery]
     broken: list[str] = []
@@ -67,6 +71,7 @@ def row(evidence: Evidence, found: Sequence[Broken]) -> Row:
     return Row(
         seed=evidence.seed,
         mode=evidence.mode,
+        pools=bool(evidence.maxes),
         jobs=len(evidence.ours),
         machines=len(evidence.machines),
         reruns=sum(job.run_attempt > 1 for job in evidence.ours),
@@ -101,7 +106,8 @@ def markdown(found: Summary) -> str:
 
 
 def _seeds(found: Summary) -> Iterable[str]:
-    head = ["seed", "jobs", "machines", "re-runs", "faults", *COUNTS, "seconds"]
+    counts = _counts(found.rows)
+    head = ["seed", "jobs", "machines", "re-runs", "faults", *counts, "seconds"]
     yield _cells(word.replace("_", " ") for word in head)
     yield _cells("---" if word == "seed" else "---:" for word in head)
     for one in found.rows:
@@ -117,13 +123,18 @@ def _seeds(found: Summary) -> Iterable[str]:
 
 def _columns(found: Summary) -> Iterable[str]:
     """Name the faults of this mode; webhooks are counted by what befell them."""
-    for kind in KINDS[found.rows[0].mode]:
+    first = found.rows[0]
+    for kind in kinds_of(first.mode, pools=first.pools):
         yield from WEBHOOKS if kind.name == "webhooks" else (kind.name,)
+
+
+def _counts(rows: Sequence[Row]) -> tuple[str, ...]:
+    return (*COUNTS, POOL) if any(row.pools for row in rows) else COUNTS
 
 
 def _line(name: str, rows: Sequence[Row]) -> str:
     counts = (sum(getattr(row, what) for row in rows) for what in ("jobs", "machines", "reruns"))
-    breaches = (sum(getattr(row, what) for row in rows) for what in COUNTS)
+    breaches = (sum(getattr(row, what) for row in rows) for what in _counts(rows))
     faults = sum(sum(row.faults.values()) for row in rows)
     seconds = f"{sum(row.seconds for row in rows):.0f}"
     return _cells([name, *map(str, counts), str(faults), *map(str, breaches), seconds])

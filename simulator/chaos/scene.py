@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime
 from typing import Any
 
-from simulator.chaos.evidence import Deed
+from simulator.chaos.evidence import Deed, serves
 from simulator.chaos.machines import Machine
 from simulator.chaos.schedule import Act
 from simulator.github.books import JobRecord
@@ -67,10 +67,10 @@ class Scene:
         return found[act.draw % len(found)] if found else None
 
     def _candidates(self, act: Act, machines: Iterable[Machine]) -> Iterator[Machine]:
-        working = {job.runners[-1] for job in self.jobs("in_progress") if job.runners}
+        working = [job.runners[-1] for job in self.jobs("in_progress") if job.runners]
         for one in machines:
             if one.ended is not None or time.time() - one.began < FRESH:
                 continue
-            works = one.runner in working
+            works = any(serves(one, runner) for runner in working)
             if act.what not in ("before", "during") or works == (act.what == "during"):
                 yield one

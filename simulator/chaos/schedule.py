@@ -5,7 +5,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from runs_fleet.models import Mode
-from simulator.chaos.kinds import KINDS, LABELS
+from simulator.chaos import pools as warm
+from simulator.chaos.kinds import KINDS, LABELS, Kind
+from simulator.chaos.kinds_pools import POOL_KINDS
 from simulator.github.plans import JobPlan, RunPlan
 
 # Without the run's id in it, so that one job's runner may take another job.
@@ -18,7 +20,10 @@ PER_JOB: dict[Mode, float] = {"ec2": 0.4, "k8s": 0.6}
 LEAST_WINDOW: dict[Mode, float] = {"ec2": 10.0, "k8s": 30.0}
 # Jobs come in the first part of the window, so that what goes wrong later meets them at work.
 SENT_BY = 0.7
-JOBS_OF_A_THEFT = 2
+JOBS_OF_A_THEFT = JOBS_OF_A_LATE_ANSWER = 2
+# What jobs ask for in worlds with pools is mostly theirs; pools need time to get warm.
+SHARE_OF_POOLS = 0.6
+POOLS_PER_JOB, LEAST_WINDOW_OF_POOLS = 1.2, 30.0
 
 
 @dataclass(frozen=True)
@@ -42,7 +47,10 @@ class Send:
 
 @dataclass(frozen=True)
 class Schedule:
-    """All that is done to one world; `window` is when it ends, in seconds."""
+    """All that is done to one world; `window` is when it ends, in seconds.
+
+    A world with `pools` keeps warm ones.
+    """
 
     seed: int
     jobs: int
@@ -50,21 +58,38 @@ class Schedule:
     window: float
     sends: tuple[Send, ...]
     acts: tuple[Act, ...]
+    pools: bool = False
 
 
-def plan(seed: int, jobs: int, mode: Mode = "ec2") -> Schedule:
+def plan(seed: int, jobs: int, mode: Mode = "ec2", *, pools: bool = False) -> Schedule:
     """Plan one world: each kind of fault once, and as many again as the window has room for."""
     rng = random.Random(seed)
-    window = max(LEAST_WINDOW[mode], jobs * PER_JOB[mode])
-    acts = sorted(_acts(rng, mode, window), key=lambda act: act.at)
-    thefts = sum(act.kind == "theft" for act in acts)
-    left = max(jobs - JOBS_OF_A_THEFT * thefts, 1)
-    sends = tuple(Send(at, _run(rng, mode, count)) for at, count in _batches(rng, left, window))
-    return Schedule(seed, jobs, mode, window, sends, tuple(acts))
+    window = _window(jobs, mode, pools=pools)
+    acts = sorted(_acts(rng, kinds_of(mode, pools=pools), window), key=lambda act: act.at)
+    left = max(jobs - sum(_jobs_of(act) for act in acts), 1)
+    sends = tuple(
+        Send(at, _run(rng, mode, count, pools=pools)) for at, count in _batches(rng, left, window)
+    )
+    return Schedule(seed, jobs, mode, window, sends, tuple(acts), pools)
 
 
-def _acts(rng: random.Random, mode: Mode, window: float) -> Iterator[Act]:
-    kinds = KINDS[mode]
+def kinds_of(mode: Mode, *, pools: bool = False) -> tuple[Kind, ...]:
+    """List the kinds of faults of a world."""
+    return (*KINDS[mode], *(POOL_KINDS[mode] if pools else ()))
+
+
+def _window(jobs: int, mode: Mode, *, pools: bool) -> float:
+    if pools:
+        return max(LEAST_WINDOW_OF_POOLS, jobs * POOLS_PER_JOB)
+    return max(LEAST_WINDOW[mode], jobs * PER_JOB[mode])
+
+
+def _jobs_of(act: Act) -> int:
+    """Count the jobs that a fault brings along."""
+    return {"theft": JOBS_OF_A_THEFT, "answer_late": JOBS_OF_A_LATE_ANSWER}.get(act.kind, 0)
+
+
+def _acts(rng: random.Random, kinds: tuple[Kind, ...], window: float) -> Iterator[Act]:
     more = rng.choices(kinds, [kind.weight for kind in kinds], k=round(window / 2))
     for kind in [*kinds, *more]:
         yield Act(
@@ -86,8 +111,10 @@ def _batches(rng: random.Random, jobs: int, window: float) -> Iterator[tuple[flo
         yield at, count
 
 
-def _run(rng: random.Random, mode: Mode, count: int) -> RunPlan:
+def _run(rng: random.Random, mode: Mode, count: int, *, pools: bool) -> RunPlan:
     repo, label = rng.choice(REPOS), rng.choice((*LABELS[mode], SHARED))
+    if pools and rng.random() < SHARE_OF_POOLS:
+        label = rng.choice(warm.LABELS[mode])
     kind = "waiting" if rng.random() < SHARE_WAITING else "job"
     jobs = tuple(
         JobPlan(

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from datetime import UTC, datetime
 
-from simulator.chaos.evidence import Deed, Evidence, owner_of
+from simulator.chaos.evidence import Deed, Evidence, owner_of, serves
 from simulator.github.books import DeliveryRecord, RunnerRecord
 
 Line = tuple[datetime, str]
@@ -73,8 +73,9 @@ def _delivery(one: DeliveryRecord) -> str:
 
 
 def _registrations(evidence: Evidence, jobs: set[int]) -> Told:
+    took = {name for job in evidence.ours if job.id in jobs for name in job.runners}
     for runner in evidence.books.runners:
-        if owner_of(runner.name) in jobs:
+        if owner_of(runner.name) in jobs or runner.name in took:
             yield from ((at, f"RUNNER    {runner.name} {words}") for at, words in _life(runner))
 
 
@@ -89,11 +90,14 @@ def _life(runner: RunnerRecord) -> Told:
 
 
 def _machines(evidence: Evidence, jobs: set[int]) -> Told:
+    took = [name for job in evidence.ours if job.id in jobs for name in job.runners]
     for machine in evidence.machines:
-        for state, at in machine.times if owner_of(machine.runner) in jobs else ():
+        theirs = owner_of(machine.runner) in jobs or any(serves(machine, name) for name in took)
+        for state, at in machine.times if theirs else ():
             cause = f" ({machine.cause})" if at == machine.ended else ""
             where = f" on {machine.node}" if machine.node else ""
-            words = f"MACHINE   {machine.machine_id} of {machine.runner} {state}{where}{cause}"
+            whose = " ".join(filter(None, (machine.runner, machine.member)))
+            words = f"MACHINE   {machine.machine_id} of {whose} {state}{where}{cause}"
             yield datetime.fromtimestamp(at, UTC), words
 
 

@@ -2,16 +2,21 @@
 
 import time
 from collections.abc import Callable, Iterable
+from contextlib import ExitStack
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from runs_fleet.models import Mode
 from simulator.accounts import orphans
 from simulator.aws.models import Levers
 from simulator.chaos import reading
 from simulator.chaos.evidence import Evidence, Life
+from simulator.chaos.keeping import HOME_OF_POOLS, Keeping
 from simulator.chaos.lives import Lives
+from simulator.chaos.managers import Managers
+from simulator.chaos.pools import Pools
 from simulator.chaos.schedule import Schedule
 from simulator.chaos.trouble import Trouble
 from simulator.github.books import Books
@@ -26,6 +31,9 @@ REST = 5.0
 # A lost node may take several jobs of one run, which GitHub lets run again one after the other.
 PATIENCE: dict[Mode, float] = {"ec2": 90.0, "k8s": 240.0}
 PER_JOB = 1.0
+# A member that is busy, or whose order was not answered, is looked at again after a while.
+POOLS_END_WITHIN = 240.0
+KEPT_EVERY = {"RUNS_FLEET_POOLS_INTERVAL": "1s"}
 LEVERS = Levers(boot_seconds=0.5, boot_spread=0.3, reclaim_after=1.0, visibility_lag=0.2)
 GITHUB = Settings(
     idle_ttl=20,
@@ -51,10 +59,11 @@ K8S = {"RUNS_FLEET_K8S_VOLUME_ABOVE": "0", "RUNS_FLEET_FINISH_GRACE": "10s"}
 Say = Callable[[str], None]
 
 
-def world_of(schedule: Schedule) -> Plan:
+def world_of(schedule: Schedule, *, home: Path) -> Plan:
     """Describe the world of chaos; the more jobs, the longer machines of a busy host may boot."""
     boot = {"RUNS_FLEET_BOOT_TIMEOUT": f"{10 + schedule.jobs / 10:g}s"}
     mode = schedule.mode
+    pools = KEPT_EVERY | {"RUNS_FLEET_POOLS": str(home / HOME_OF_POOLS)} if schedule.pools else {}
     return Plan(
         seed=schedule.seed,
         modes=(mode,),
@@ -62,19 +71,28 @@ def world_of(schedule: Schedule) -> Plan:
         apis=2,
         workers=3,
         database=True,
-        env=HASTE | boot | (K8S if mode == "k8s" else {}),
+        env=HASTE | boot | pools | (K8S if mode == "k8s" else {}),
         levers=LEVERS,
         github=GITHUB.model_copy(update={"lease_ttl": LEASE_TTL[mode]}),
     )
 
 
-def run(schedule: Schedule, *, home: Path, say: Say) -> Evidence:
-    """Carry a schedule out in a world of its own."""
+def run(schedule: Schedule, *, home: Path, say: Say, refill: bool = True) -> Evidence:
+    """Carry a schedule out in a world of its own; with `refill` its pools are to be full again."""
     say("starting")
-    with World(world_of(schedule), home=home) as world, Lives(world.temporal.address) as lives:
+    if schedule.pools:
+        (home / HOME_OF_POOLS).write_text(Pools(schedule.mode).text)
+    with ExitStack() as stack:
+        world = stack.enter_context(World(world_of(schedule, home=home), home=home))
+        lives = stack.enter_context(Lives(world.temporal.address))
         trial = Trial(world, lives, schedule)
+        if schedule.pools:
+            managers = stack.enter_context(Managers(world.temporal.address, schedule.mode))
+            trial.keep(Keeping(world, managers), say=say)
         say(f"chaos for {schedule.window:.0f} s")
         trial.wreak()
+        if schedule.pools:
+            trial.end_pools(say=say, refill=refill)
         say("waiting for rest")
         evidence = trial.rest()
         # There is nothing left to drain.
@@ -88,7 +106,15 @@ class Trial:
     def __init__(self, world: World, lives: Lives, schedule: Schedule) -> None:
         self._world, self._lives, self._schedule = world, lives, schedule
         self._trouble = Trouble(world)
+        self._pools: Keeping | None = None
         self._began_at = self._calm_at = datetime.now(UTC)
+
+    def keep(self, pools: Keeping, *, say: Say) -> None:
+        """Have pools, which are warm when the chaos begins."""
+        say("waiting for warm pools")
+        pools.begin()
+        self._pools = pools
+        self._trouble = Trouble(self._world, pools.managers)
 
     def wreak(self) -> None:
         """Send every run and do every fault at its time, then put everything right."""
@@ -112,10 +138,21 @@ class Trial:
             yield turn * APPROVE_EVERY, self._trouble.approve
         yield window, lambda: None
 
+    def end_pools(self, *, say: Say, refill: bool) -> None:
+        """When every job is over, have the pools full again, and then drained."""
+        assert self._pools is not None, "there are pools"
+        say("waiting for every job's end")
+        deadline = time.monotonic() + self._patience
+        while not self._served() and time.monotonic() < deadline:
+            time.sleep(LOOK)
+        if refill:
+            say("waiting for full pools")
+            self._pools.settle()
+        self._pools.drain(self._world.home)
+
     def rest(self) -> Evidence:
         """Wait until all is over and stays so for two sweeps; then collect the evidence."""
-        patience = PATIENCE[self._schedule.mode] + PER_JOB * self._schedule.jobs
-        deadline = time.monotonic() + patience
+        deadline = time.monotonic() + self._patience
         quiet_since, rested = None, None
         while time.monotonic() < deadline:
             if not self._quiet():
@@ -127,12 +164,28 @@ class Trial:
             time.sleep(LOOK)
         return self._evidence(rested if quiet_since else None)
 
+    @property
+    def _patience(self) -> float:
+        more = POOLS_END_WITHIN if self._pools else 0.0
+        return PATIENCE[self._schedule.mode] + PER_JOB * self._schedule.jobs + more
+
     def _quiet(self) -> bool:
+        if self._pools and not self._pools.over():
+            return False
         books = self._world.github.books(deliveries=False)
         try:
-            if books.unfinished or orphans(self._world, books).total:
+            if orphans(self._world, books).total or self._left():
                 return False
         except (ApiAway, ApiError):
+            return False
+        return self._served()
+
+    def _left(self) -> bool:
+        return self._pools is not None and bool(reading.books(self._world).left)
+
+    def _served(self) -> bool:
+        books = self._world.github.books(deliveries=False)
+        if books.unfinished:
             return False
         return all(life.status != "running" for life in self._read_lives(books).values())
 
@@ -154,7 +207,14 @@ class Trial:
             lives=self._read_lives(github),
             deeds=tuple(self._trouble.deeds),
             crashes=tuple(self._crashes()),
+            **self._of_pools(),
         )
+
+    def _of_pools(self) -> dict[str, Any]:
+        pools = self._pools
+        if pools is None:
+            return {}
+        return {"maxes": pools.maxes, "managers": pools.ends(), "short": pools.short}
 
     def _crashes(self) -> Iterable[str]:
         parts = {f"worker {number}": one for number, one in enumerate(self._world.workers)}

@@ -13,6 +13,7 @@ from simulator.chaos.schedule import Act
 from simulator.chaos.trouble_aws import AwsTrouble
 from simulator.chaos.trouble_kube import KubeTrouble
 from simulator.chaos.trouble_ours import OurTrouble
+from simulator.chaos.trouble_pools import Managed, PoolTrouble
 from simulator.github.plans import Chaos
 from simulator.github.world import LeverRefused
 from simulator.world import World
@@ -40,14 +41,23 @@ class Trouble:
     """Does what a schedule says to one world. Nothing here waits: `due` is called often.
 
     A fault that needs a job or machine in some state waits for one for a while, then is missed.
+    With `managers` there is trouble with pools.
     """
 
-    def __init__(self, world: World, *, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        world: World,
+        managers: Managed | None = None,
+        *,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._scene = Scene(world, clock=clock)
         self._mode = world.plan.modes[0]
         in_cluster = self._mode == "k8s"
         self._cloud: CloudTrouble = (KubeTrouble if in_cluster else AwsTrouble)(self._scene)
         self._doers = {**OurTrouble(self._scene).doers, **self._cloud.doers}
+        if managers is not None:
+            self._doers |= PoolTrouble(self._scene, managers).doers
 
     @property
     def deeds(self) -> list[Deed]:

@@ -1,7 +1,7 @@
 """The books of the nodes: what became of each pod, for whoever checks the product from outside."""
 
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -19,7 +19,7 @@ class PodRecord:
     `times` are Unix times by what happened: bound, mounted, running, struck, ended, gone. `cause`
     is empty while the pod lives; then Completed, Error, or what has struck it from outside:
     Deleted, Vanished, Evicted, OOMKilled, DeadlineExceeded or NodeLost. `busy` says whether a job
-    ran at that moment.
+    ran at that moment. `claims` are the volume claims that it mounts.
     """
 
     namespace: str
@@ -33,6 +33,7 @@ class PodRecord:
     exit_code: int | None = None
     cause: str = ""
     busy: bool = False
+    claims: tuple[str, ...] = ()
 
     @property
     def runner(self) -> str:
@@ -67,6 +68,7 @@ class Book:
             node=pod["spec"]["nodeName"],
             labels=metadata.get("labels", {}),
             home=home,
+            claims=tuple(_claims(pod)),
         )
         self.note("bound")
 
@@ -99,3 +101,9 @@ class Book:
         cause = self._record.cause or ("Completed" if code == 0 else "Error")
         self._record = replace(self._record, exit_code=code, cause=cause)
         self.note("ended")
+
+
+def _claims(pod: Json) -> Iterator[str]:
+    for volume in pod["spec"].get("volumes", []):
+        if claim := volume.get("persistentVolumeClaim"):
+            yield claim["claimName"]
