@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 
 from rich.console import Console
 
-from bench import costs, crash, k8s, latency, launches, report, whole
+from bench import costs, crash, k8s, latency, launches, pools, report, whole
 from bench.figures import Result
 from bench.host import OtherWork, describe
 from bench.progress import Say, progress
@@ -19,6 +19,7 @@ SCENARIOS: dict[str, Callable[[Sizes, Say], list[Result]]] = {
     "steady": latency.steady,
     "bursts": latency.bursts,
     "launches": launches.cold_burst,
+    "pools": pools.warm_pools,
     "costs": costs.normal_jobs,
     "crash": crash.killed_worker,
     "demo": whole.whole_world,
