@@ -16,7 +16,12 @@ from temporalio.client import (
     WorkflowUpdateFailedError,
     WorkflowUpdateRPCTimeoutOrCancelledError,
 )
-from temporalio.common import QueryRejectCondition, WorkflowIDConflictPolicy
+from temporalio.common import (
+    QueryRejectCondition,
+    SearchAttributePair,
+    TypedSearchAttributes,
+    WorkflowIDConflictPolicy,
+)
 from temporalio.service import RPCError, RPCStatusCode
 
 from cli.temporal import CALL_LIMIT, Trouble
@@ -25,6 +30,7 @@ from runs_fleet.models import Mode
 from runs_fleet.pools.state import PoolState
 from runs_fleet.pools.status import PoolStatus
 from runs_fleet.pools.wire import PoolOperation, PoolSettings
+from workflows import attributes
 from workflows.pool_manager import PoolManager
 
 RUNNING = 'WorkflowType="PoolManager" AND ExecutionStatus="Running"'
@@ -86,6 +92,8 @@ async def configure(client: Client, settings: PoolSettings) -> PoolStatus:
         id=names.pool(*pool),
         task_queue=names.task_queue(pool.mode),
         id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
+        search_attributes=_shown(pool),
+        static_summary=f"pool {pool.name} of {pool.mode}",
     )
     with _answering(pool):
         return await client.execute_update_with_start_workflow(
@@ -147,6 +155,15 @@ def _answering(pool: PoolId) -> Iterator[None]:
         if error.status is RPCStatusCode.NOT_FOUND and "namespace" not in error.message.lower():
             raise _NotThere from error
         raise
+
+
+def _shown(pool: PoolId) -> TypedSearchAttributes:
+    """Describe a pool in the search as a worker does that begins to keep it."""
+    pairs: list[SearchAttributePair[str]] = [
+        SearchAttributePair(attributes.POOL, pool.name),
+        SearchAttributePair(attributes.MODE, pool.mode),
+    ]
+    return TypedSearchAttributes(pairs)
 
 
 def _silent(pool: PoolId) -> Trouble:

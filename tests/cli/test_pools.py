@@ -25,6 +25,7 @@ from simulator.ports import free_port
 from simulator.temporal import TemporalServer
 from tests.cli.conftest import Command, invoke
 from tests.lifecycles import eventually
+from workflows import attributes
 from workflows.pool_manager import PoolManager
 
 SMALL = "pools:\n- {name: %s, mode: k8s, spec: {cpu: 4}, max: 10, targets: {hot: %s}}\n"
@@ -85,7 +86,9 @@ def temporal_server() -> Iterator[TemporalServer]:
 
 @pytest_asyncio.fixture
 async def temporal(temporal_server: TemporalServer) -> Client:
-    return await Client.connect(temporal_server.address, data_converter=pydantic_data_converter)
+    client = await Client.connect(temporal_server.address, data_converter=pydantic_data_converter)
+    await attributes.ensure(client)
+    return client
 
 
 @pytest_asyncio.fixture
@@ -157,6 +160,12 @@ async def test_whoever_has_no_store_is_told_what_that_means(site: Site, command:
 async def test_what_is_applied_is_kept(site: Site) -> None:
     await site.apply(SMALL % ("small", 2))
     assert [each.name for each in site.store.load()] == ["small"]
+
+
+async def test_a_pool_is_found_by_its_name_in_the_search(site: Site) -> None:
+    await site.keep("small")
+    found = await site.client.get_workflow_handle(names.pool("k8s", "small")).describe()
+    assert found.typed_search_attributes.get(attributes.POOL) == "small"
 
 
 async def test_what_is_so_already_is_not_done_again(site: Site) -> None:
