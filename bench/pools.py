@@ -144,7 +144,11 @@ def _started(world: World, jobs: Sequence[int]) -> None:
     """Wait until EC2 was told to start, or to make, a machine for every job."""
 
     def lacking() -> set[int]:
-        return set(jobs) - warm.started(world, jobs).keys() - traffic.first_orders(world).keys()
+        return (
+            set(jobs)
+            - warm.started(world.aws.machines(), jobs).keys()
+            - traffic.first_orders(world).keys()
+        )
 
     traffic.until(lacking, patience=120)
     traffic.until(lambda: traffic.pending(world), patience=60)
@@ -153,7 +157,10 @@ def _started(world: World, jobs: Sequence[int]) -> None:
 def _starts(world: World, jobs: Sequence[int]) -> list[tuple[float, float]]:
     """Pair each start with when the job's webhook left."""
     webhooks = traffic.first_webhooks(world)
-    return [(at, traffic.sent_at(webhooks[job])) for job, at in warm.started(world, jobs).items()]
+    return [
+        (at, traffic.sent_at(webhooks[job]))
+        for job, at in warm.started(world.aws.machines(), jobs).items()
+    ]
 
 
 def _burst(world: World, label: str, count: int) -> Result:

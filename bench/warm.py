@@ -3,7 +3,7 @@
 import asyncio
 import tempfile
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -15,7 +15,7 @@ from bench import traffic
 from runs_fleet import names
 from runs_fleet.pools.status import PoolStatus
 from runs_fleet.pools.wire import PoolOperation
-from simulator.aws.models import Levers
+from simulator.aws.models import Levers, MachineRecord
 from simulator.github.plans import JobPlan, RunPlan
 from simulator.world import Plan, World
 
@@ -80,10 +80,10 @@ def resume(world: World, pool: str) -> None:
     asyncio.run(ask())
 
 
-def started(world: World, jobs: Sequence[int]) -> dict[int, float]:
+def started(machines: Iterable[MachineRecord], jobs: Iterable[int]) -> dict[int, float]:
     """Tell when EC2 was told to start the stopped machine of each job, in Unix time."""
     wanted, found = {names.runner(job, 1): job for job in jobs}, dict[int, float]()
-    for machine in world.aws.machines():
+    for machine in machines:
         job = wanted.get(machine.runner)
         starts = [at for state, at in machine.times if state == "pending"][1:]
         if job is not None and starts:

@@ -8,12 +8,13 @@ import pytest
 from temporalio.api.enums.v1 import EventType
 from temporalio.api.history.v1 import ActivityTaskStartedEventAttributes, HistoryEvent
 
-from bench import audit, report
+from bench import audit, report, warm
 from bench.audit import AuditLog, Call
 from bench.clusters import last_change
 from bench.figures import Aim, Result, shown, spread
 from bench.histories import cost
 from bench.host import Host, describe
+from simulator.aws.models import MachineRecord, State
 from simulator.kube.api import AGENT
 
 HOST = Host(
@@ -157,3 +158,17 @@ def test_whatever_goes_last_is_the_end() -> None:
     calls = [call("delete", at=2.0), call("delete", "secrets", at=4.0, by=CONTROLLER)]
     assert last_change([*calls, call("update", "leases", at=5.0)], since=1.0) == 4.0
     assert last_change(calls, since=4.5) == 4.5
+
+
+def machine(runner: str, *times: tuple[State, float]) -> MachineRecord:
+    usual = {"machine_id": "i-1", "token": "a", "machine_type": "c7g.large", "zone": "us-east-1a"}
+    more = {"market": "on-demand", "state": "running", "tags": {}, "runner": runner}
+    return MachineRecord.model_validate({**usual, **more, "times": times})
+
+
+def test_a_machine_was_started_when_it_was_to_run_again() -> None:
+    bought = machine("runs-fleet-8-1", ("pending", 1.0), ("running", 2.0))
+    started = machine(
+        RUNNER, ("pending", 1.0), ("running", 2.0), ("stopped", 3.0), ("pending", 4.0)
+    )
+    assert warm.started([bought, started], [7, 8, 9]) == {7: 4.0}
