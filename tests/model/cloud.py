@@ -143,15 +143,12 @@ class Cloud:
         self.configs.pop(machine_id, None)
 
     def reachable(self) -> None:
-        """Raise Away while the cloud is away."""
         reachable(self.chaos.cloud_away, self.clock.seconds)
 
     def boot(self, host: Host) -> None:
-        """Have a machine boot that was stopped."""
         self.clock.after(self.chaos.between(5, 30), lambda: self._boot(host))
 
     def lose(self, host: Host) -> None:
-        """End a machine that has no runner yet."""
         self._die(host, "terminated")
 
     # What happens by itself.
