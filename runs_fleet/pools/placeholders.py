@@ -26,6 +26,7 @@ def order(state: PoolState, targets: Targets, now: datetime) -> PlaceholderOrder
         replicas=replicas,
         cache=definition.cache,
         leased=tuple(sorted(state.leases)),
+        doubted=tuple(state.doubted),
         remove=bool(state.ending),
     )
 
@@ -55,10 +56,23 @@ def kept(
         state.trouble = f"the placeholders are not kept: {answer.words}"
         state.keep_at = now + AGAIN
         return
+    _doubt(state, answer, now)
     state.facts, state.kept_at, state.trouble = answer, now, answer.trouble
     state.keep_at = now + (AGAIN if asked.remove else LOOK_EVERY)
     state.removing = asked.remove
     state.removed = asked.remove and not answer.leaving
+
+
+def _doubt(state: PoolState, answer: PlaceholderFacts, now: datetime) -> None:
+    """Lend no volume that a manager which was terminated may have lent.
+
+    Whoever it was lent to has it mounted a while later, or never will.
+    """
+    if state.doubted_at is None:
+        state.doubted_at = now
+        state.doubted = sorted(set(answer.volumes) - set(answer.made))
+    elif state.keep_begun_at and state.keep_begun_at - state.doubted_at >= state.adopted_after:
+        state.doubted = [volume for volume in state.doubted if volume in answer.mounted]
 
 
 def wake_at(state: PoolState, now: datetime) -> datetime:

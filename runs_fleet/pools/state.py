@@ -147,7 +147,8 @@ class PoolState(Kept):
     said unasked. `strangers` are machines that the cloud has and the manager does not know.
     `site` is what machines are made of, by the last survey; no survey yet, no launch. `departed`
     went while a survey was under way, which may still show them; the last one showed what was so
-    at `shown_at`. `returned` were given by a manager before this one, and not used.
+    at `shown_at`. `returned` were given by a manager before this one, and not used; `doubted`
+    volumes may have been lent by it.
     """
 
     definition: PoolDefinition
@@ -189,6 +190,9 @@ class PoolState(Kept):
     removed: bool = False
     facts: PlaceholderFacts | None = None
     leases: dict[str, Lease] = Field(default_factory=dict)
+    keep_begun_at: datetime | None = None
+    doubted: list[str] = Field(default_factory=list)
+    doubted_at: datetime | None = None
     # An order of a manager that was terminated may take effect for as long as a call lasts.
     settling: timedelta = timedelta(seconds=12)
     adopted_after: timedelta = timedelta(minutes=1)

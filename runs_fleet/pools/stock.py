@@ -2,6 +2,7 @@
 
 import hashlib
 from datetime import datetime, timedelta
+from functools import lru_cache
 
 from runs_fleet.models import RunnerSpec
 from runs_fleet.pools.state import Member, PoolState
@@ -18,6 +19,8 @@ def spec_hash(state: PoolState) -> str:
     return f"{of_spec(state.definition.spec)}{SITE}{state.site}"
 
 
+# A pool asks again for each member in each turn: writing a spec as JSON would be a quarter of it.
+@lru_cache(maxsize=256)
 def of_spec(spec: RunnerSpec) -> str:
     """Name the part of a spec that a machine is made of."""
     text = spec.model_dump_json(include=MADE_OF)
@@ -59,6 +62,7 @@ def givable(state: PoolState, now: datetime) -> list[Member]:
 
 
 def free_volumes(state: PoolState) -> list[str]:
-    """List the cache volumes that no attempt has."""
+    """List the cache volumes that no attempt has, by all that is known."""
     known = state.facts.volumes if state.facts and state.definition.cache else ()
-    return [volume for volume in known if volume not in state.leases]
+    taken = {*state.leases, *state.doubted}
+    return [volume for volume in known if volume not in taken]

@@ -91,7 +91,7 @@ def began(state: PoolState, asked: Calls, now: datetime) -> None:
     if asked.survey is not None:
         state.surveying, state.survey_begun_at, state.departed = True, now, []
     if asked.keep is not None:
-        state.keeping, state.replicas = True, asked.keep.replicas
+        state.keeping, state.replicas, state.keep_begun_at = True, asked.keep.replicas, now
 
 
 def resumed(state: PoolState) -> None:

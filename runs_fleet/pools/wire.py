@@ -164,7 +164,8 @@ class PlaceholderOrder(Wire):
     """Keep so many placeholder pods, and the pool's cache volumes.
 
     Volumes that are not wanted any more are removed, but `leased` ones stay. With `remove` nothing
-    is kept but those: order it again until no volume is left.
+    is kept but those: order it again until no volume is left. Of `doubted` ones it is to be told
+    whether a pod has them.
     """
 
     pool: str
@@ -172,13 +173,15 @@ class PlaceholderOrder(Wire):
     replicas: int
     cache: Cache | None = None
     leased: tuple[str, ...] = ()
+    doubted: tuple[str, ...] = ()
     remove: bool = False
 
 
 class PlaceholderFacts(Wire):
     """What the cluster has of a pool: pods that run, those that are missing, and volumes.
 
-    `volumes` may be leased; those that are `leaving` must not be any more. `trouble` says what
+    `volumes` may be leased; those that are `leaving` must not be any more. Of them `made` were not
+    there before, and pods of runners have those `mounted` that were doubted. `trouble` says what
     keeps a missing pod, in the cluster's own words.
     """
 
@@ -186,6 +189,8 @@ class PlaceholderFacts(Wire):
     pending: int = 0
     volumes: tuple[str, ...] = ()
     leaving: tuple[str, ...] = ()
+    made: tuple[str, ...] = ()
+    mounted: tuple[str, ...] = ()
     trouble: str = ""
 
 

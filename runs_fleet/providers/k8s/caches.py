@@ -2,13 +2,14 @@
 
 import json
 import logging
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, field
 from typing import Any
 
 from runs_fleet.errors import NotThere, Refused
 from runs_fleet.pools.definition import Cache
 from runs_fleet.pools.wire import PlaceholderOrder
-from runs_fleet.providers.k8s.cluster import VOLUME_CLAIMS, Cluster
+from runs_fleet.providers.k8s.cluster import PODS, VOLUME_CLAIMS, Cluster
 from runs_fleet.providers.k8s.errors import Taken
 from runs_fleet.providers.k8s.marks import (
     CACHE,
@@ -16,6 +17,7 @@ from runs_fleet.providers.k8s.marks import (
     FLEET,
     MANAGER,
     POOL,
+    RUNNER,
     fleet_labels,
 )
 from runs_fleet.providers.k8s.rest import Json
@@ -27,10 +29,15 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Volumes:
-    """What there is: volumes that may be leased, and those that are on their way out."""
+    """What there is: volumes that may be leased, and those that are on their way out.
+
+    Some were just `made`, and pods of runners have those `mounted` that were doubted.
+    """
 
     usable: tuple[str, ...] = ()
     leaving: tuple[str, ...] = ()
+    made: tuple[str, ...] = field(default=(), compare=False)
+    mounted: tuple[str, ...] = field(default=(), compare=False)
 
 
 def name(pool: str, number: int) -> str:
@@ -71,14 +78,15 @@ class Caches:
         What is ordered with another size, class or path comes anew, once nobody has it.
         """
         wanted = {} if order.remove or order.cache is None else self._claims(order, order.cache)
-        usable, leaving = list[str](), list[str]()
+        usable, leaving, made = list[str](), list[str](), list[str]()
         for found in self._found(order.pool):
             kept = self._kept(found, wanted=wanted, order=order)
             (usable if kept else leaving).append(found["metadata"]["name"])
         for missing in sorted(wanted.keys() - {*usable, *leaving}):
-            self._made(wanted[missing])
+            made += [missing] if self._made(wanted[missing]) else []
             usable.append(missing)
-        return Volumes(tuple(sorted(usable)), tuple(sorted(leaving)))
+        mounted = self._mounted(order) if order.doubted else ()
+        return Volumes(tuple(sorted(usable)), tuple(sorted(leaving)), tuple(made), tuple(mounted))
 
     def path(self, volume: str, *, pool: str) -> str:
         """Tell where a pool's volume is to be mounted; "" when it is of no use any more.
@@ -118,7 +126,15 @@ class Caches:
             self._cluster.delete(VOLUME_CLAIMS, metadata["name"])
         return fits and not _is_going(found)
 
-    def _made(self, body: Json) -> None:
+    def _mounted(self, order: PlaceholderOrder) -> Iterator[str]:
+        """Name the doubted volumes that a pod has which may still run."""
+        ours = f"{FLEET}={self._site.fleet},{POOL}={order.pool},{RUNNER}"
+        pods = self._cluster.labelled(PODS, ours)
+        held = {name for each in pods if not _has_ended(each) for name in _claims(each)}
+        yield from (volume for volume in order.doubted if volume in held)
+
+    def _made(self, body: Json) -> bool:
+        """Make a volume, or find it; tells which."""
         try:
             self._cluster.create(body)
         except Taken:
@@ -127,10 +143,22 @@ class Caches:
             if not self._is_of(there, body["metadata"]["labels"][POOL]):
                 what = f"PersistentVolumeClaim {body['metadata']['name']}"
                 raise Refused(f"{what} is there, and not of fleet {self._site.fleet}") from None
+            return False
+        return True
 
     def _is_of(self, found: Json, pool: str) -> bool:
         labels: dict[str, Any] = found["metadata"].get("labels") or {}
         return CACHE in labels and (labels.get(FLEET), labels.get(POOL)) == (self._site.fleet, pool)
+
+
+def _has_ended(pod: Json) -> bool:
+    return pod.get("status", {}).get("phase") in ("Succeeded", "Failed")
+
+
+def _claims(pod: Json) -> Iterator[str]:
+    for volume in pod["spec"].get("volumes", []):
+        if claimed := volume.get("persistentVolumeClaim"):
+            yield claimed["claimName"]
 
 
 def _class(cache: Cache, site: Site) -> str:

@@ -26,7 +26,13 @@ class K8sPlaceholders:
         """
         made = self._kept(order)
         volumes = self._caches.keep(order)
-        facts = PlaceholderFacts(ready=0, volumes=volumes.usable, leaving=volumes.leaving)
+        facts = PlaceholderFacts(
+            ready=0,
+            volumes=volumes.usable,
+            leaving=volumes.leaving,
+            made=volumes.made,
+            mounted=volumes.mounted,
+        )
         if made is None:
             return facts
         ready = int(made.get("status", {}).get("readyReplicas", 0))
