@@ -10,12 +10,14 @@ from tests.lifecycles import eventually
 from tests.pools.managing import Pool, Ports
 from tests.pools.worlds import LABEL
 
+# Longer than a machine that is busy takes for the rest of a test.
+PATIENCE = timedelta(minutes=2)
 SCOPE = Scope(repo="octo/hello", org="octo")
 
 
 def listening(**changes: Any) -> dict[str, Any]:
     """Define it; changes are of the definition."""
-    section = Listening(scope=SCOPE, label=LABEL, patience=timedelta(milliseconds=300))
+    section = Listening(scope=SCOPE, label=LABEL, patience=PATIENCE)
     return {"targets": Targets(listening=1), "max": 2, "listening": section, **changes}
 
 
