@@ -60,8 +60,9 @@ class Pods:
         running = max(-change, 0) - waiting
         self._ready -= running
         self._replay.meter.add("running", -running, self._clock.now)
+        volumes = self._volumes(order)
         facts = PlaceholderFacts(
-            ready=self._ready, pending=self._pending, volumes=self._volumes(order)
+            ready=self._ready, pending=self._pending, volumes=volumes, made=volumes
         )
         placeholders.kept(self._replay.state, order, facts, self._clock.now)
 

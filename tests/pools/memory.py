@@ -122,11 +122,14 @@ class MemoryPlaceholders:
 
     orders: list[PlaceholderOrder] = field(default_factory=list)
     errors: deque[FleetError] = field(default_factory=deque)
+    volumes: set[str] = field(default_factory=set)
 
     def keep(self, order: PlaceholderOrder) -> PlaceholderFacts:
         self.orders.append(order)
         if self.errors:
             raise self.errors.popleft()
-        number = order.cache.volumes if order.cache else 0
+        number = order.cache.volumes if order.cache and not order.remove else 0
         volumes = tuple(f"{order.pool}-cache-{each}" for each in range(number))
-        return PlaceholderFacts(ready=order.replicas, volumes=() if order.remove else volumes)
+        made = tuple(each for each in volumes if each not in self.volumes)
+        self.volumes |= set(made)
+        return PlaceholderFacts(ready=order.replicas, volumes=volumes, made=made)
