@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator, Iterator
 
 import pytest
 import pytest_asyncio
-from temporalio.client import WorkflowFailureError, WorkflowHandle
+from temporalio.client import WorkflowHandle
 
 from runs_fleet import names
 from runs_fleet.outcomes import JobOutcome
@@ -13,6 +13,7 @@ from runs_fleet.pools.status import PoolStatus
 from runs_fleet.pools.wire import PoolOperation
 from simulator.aws.models import Levers, MachineRecord
 from simulator.world import Plan, World
+from tests.e2e.emptied import emptied
 from tests.e2e.fleet import Fleet
 from tests.lifecycles import eventually
 from workflows.pool_manager import PoolManager
@@ -32,6 +33,7 @@ pools:
     listening: {repository: acme/app, organization: acme, label: runs-fleet/cpu=2/pool=ears}
 """
 WARM, EARS = "runs-fleet=${{ github.run_id }}/cpu=2/pool=warm", "runs-fleet/cpu=2/pool=ears"
+FILE = "pools.yaml"
 MEMBER = "runs-fleet:member"
 MOST = 4
 PATIENCE = 90.0
@@ -44,7 +46,7 @@ Manager = WorkflowHandle[PoolManager, None]
 def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     """A world with pools, whose idle registrations GitHub keeps."""
     home = tmp_path_factory.mktemp("pools")
-    file = home / "pools.yaml"
+    file = home / FILE
     file.write_text(POOLS)
     plan = Plan(
         levers=Levers(boot_seconds=0.2, boot_spread=0.1, stop_seconds=0.3),
@@ -63,12 +65,7 @@ async def fleet(world: World) -> AsyncIterator[Fleet]:
     """The fleet; at its end the pools are cancelled, and must leave nothing behind."""
     fleet = await Fleet.of(world)
     yield fleet
-    for name in ("warm", "ears"):
-        manager = pool(fleet, name)
-        await manager.cancel()
-        with pytest.raises(WorkflowFailureError):
-            await asyncio.wait_for(manager.result(), PATIENCE)
-    await fleet.settled()
+    await emptied(fleet, world.home.parent / FILE)
     books = fleet.github.books(deliveries=False)
     assert books.run_twice == ()
     assert books.violations == ()

@@ -6,12 +6,13 @@ from pathlib import Path
 
 import pytest
 import pytest_asyncio
-from temporalio.client import WorkflowFailureError, WorkflowHandle
+from temporalio.client import WorkflowHandle
 
 from runs_fleet import names
 from runs_fleet.outcomes import JobOutcome
 from runs_fleet.pools.status import PoolStatus
 from simulator.world import Plan, World
+from tests.e2e.emptied import emptied
 from tests.e2e.fleet import Fleet
 from tests.kube.cluster import BUILD_WITHIN, built_or_skipped
 from tests.lifecycles import eventually
@@ -35,6 +36,7 @@ ROOM, CACHES = f"{RUN}/cpu=2/pool=room", f"{RUN}/cpu=2/pool=caches"
 VOLUMES = ("runs-fleet-cache-caches-0", "runs-fleet-cache-caches-1")
 MOUNT = "pool-cache"
 PLACEHOLDER = "runs-fleet.io/placeholder"
+FILE = "pools.yaml"
 DEPLOYMENTS = "/apis/apps/v1/namespaces/{}/deployments"
 PATIENCE = 120.0
 
@@ -49,7 +51,7 @@ def world(
     """A cluster with a pool that keeps room, and one that lends volumes."""
     built_or_skipped(request)
     home = tmp_path_factory.mktemp("pools-k8s")
-    file = home / "pools.yaml"
+    file = home / FILE
     file.write_text(POOLS)
     plan = Plan(
         modes=("k8s",),
@@ -68,20 +70,11 @@ async def fleet(world: World) -> AsyncIterator[Fleet]:
     """The fleet; at its end the pools are cancelled, and must leave nothing behind."""
     fleet = await Fleet.of(world)
     yield fleet
-    await asyncio.gather(*(cancelled(fleet, name) for name in ("room", "caches")))
-    await fleet.settled()
+    await emptied(fleet, world.home.parent / FILE)
     assert deployments(fleet) == []
     books = fleet.github.books(deliveries=False)
     assert books.run_twice == ()
     assert books.violations == ()
-
-
-async def cancelled(fleet: Fleet, name: str) -> None:
-    """End a pool."""
-    manager = pool(fleet, name)
-    await manager.cancel()
-    with pytest.raises(WorkflowFailureError):
-        await asyncio.wait_for(manager.result(), PATIENCE)
 
 
 def pool(fleet: Fleet, name: str) -> Manager:
