@@ -1,12 +1,13 @@
 """The pools of one world: begun before the chaos, looked at after it, and ended at the end."""
 
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from runs_fleet.pools.state import READY, TIERS, targets_of
 from runs_fleet.pools.status import PoolStatus
-from simulator.chaos import pools
+from simulator.chaos import pools, reading
 from simulator.chaos.evidence import OVER
 from simulator.chaos.managers import Managers
 from simulator.chaos.pools import Pools
@@ -65,11 +66,18 @@ class Keeping:
     def _lacking(self) -> dict[str, str]:
         """Name the pools that are not as they are defined, and say why."""
         told = {name: self.managers.status(name) for name in self._pools.names}
+        placed = self._placed()
         found = {
-            name: "nobody tells" if status is None else "; ".join(lacks(status))
+            name: "nobody tells" if status is None else "; ".join(lacks(status, placed[name]))
             for name, status in told.items()
         }
         return {name: words for name, words in found.items() if words}
+
+    def _placed(self) -> Counter[str]:
+        """Count the placeholders that run: of a pod that comes up a manager hears in a minute."""
+        nodes = self._world.nodes
+        every = map(reading.pod, nodes.pods()) if nodes else ()
+        return Counter(each.pool for each in every if each.member and each.ran and not each.ended)
 
     def _until(self, holds: Callable[[], bool], patience: float) -> None:
         deadline = time.monotonic() + patience
@@ -77,12 +85,12 @@ class Keeping:
             time.sleep(LOOK)
 
 
-def lacks(status: PoolStatus) -> Iterator[str]:
-    """Say what a pool lacks of what is wanted."""
+def lacks(status: PoolStatus, placed: int = 0) -> Iterator[str]:
+    """Say what a pool lacks of what is wanted, where so many placeholders run."""
     if status.unknown:
         yield f"{status.unknown} machines are not known"
     if status.definition.mode == "k8s":
-        yield from _lacks_in_a_cluster(status)
+        yield from _lacks_in_a_cluster(status, placed)
         return
     for tier in TIERS:
         ready = status.counts.get(tier, {}).get(READY[tier], 0)
@@ -92,11 +100,11 @@ def lacks(status: PoolStatus) -> Iterator[str]:
             yield f"{tier}: {status.counts.get(tier, {})}; {status.trouble}"
 
 
-def _lacks_in_a_cluster(status: PoolStatus) -> Iterator[str]:
+def _lacks_in_a_cluster(status: PoolStatus, placed: int) -> Iterator[str]:
     definition, facts = status.definition, status.placeholders
-    if facts is None or facts.ready < definition.targets.hot:
-        yield f"placeholders: {facts}; {status.trouble}"
-    if definition.cache and facts and len(facts.volumes) < definition.cache.volumes:
-        yield f"volumes: {facts.volumes}"
+    if placed < definition.targets.hot:
+        yield f"{placed} of {definition.targets.hot} placeholders; {status.trouble}"
+    if definition.cache and (not facts or len(facts.volumes) < definition.cache.volumes):
+        yield f"volumes: {facts.volumes if facts else ()}"
     if status.leases:
         yield f"volumes are lent to {sorted(status.leases.values())}"

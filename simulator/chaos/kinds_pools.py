@@ -6,7 +6,8 @@ from simulator.chaos.kinds import EARLY, Kind
 # A manager that begins anew launches nothing for the first seconds.
 SOON = (0.1, 0.5)
 OPERATIONS = ("drain", "pause", "recycle")
-ANSWER_LATE = Kind("answer_late", seconds=(3.5, 6.0), part=EARLY, weight=1)
+# Longer than a claim is waited for.
+ANSWER_LATE = Kind("answer_late", seconds=(6.5, 9.0), part=EARLY, weight=1)
 # A seed means the same for ever as long as the order is kept.
 POOL_KINDS: dict[Mode, tuple[Kind, ...]] = {
     "ec2": (

@@ -10,12 +10,9 @@ from temporalio.client import (
     WorkflowExecutionDescription,
     WorkflowExecutionStatus,
     WorkflowHandle,
-    WorkflowQueryFailedError,
-    WorkflowQueryRejectedError,
-    WorkflowUpdateFailedError,
 )
 from temporalio.contrib.pydantic import pydantic_data_converter
-from temporalio.service import RPCError
+from temporalio.exceptions import TemporalError
 
 from runs_fleet import names
 from runs_fleet.models import Mode
@@ -24,14 +21,7 @@ from runs_fleet.pools.wire import PoolOperation
 from simulator.chaos.evidence import OVER
 
 CALL_LIMIT = 3.0
-AWAY = (
-    RPCError,
-    RuntimeError,
-    TimeoutError,
-    WorkflowQueryFailedError,
-    WorkflowQueryRejectedError,
-    WorkflowUpdateFailedError,
-)
+AWAY = (TemporalError, RuntimeError, TimeoutError)
 BY = "chaos"
 ENDED = frozenset({WorkflowExecutionStatus.CANCELED, WorkflowExecutionStatus.COMPLETED})
 Answer = TypeVar("Answer")

@@ -1,7 +1,7 @@
 """What is sent and what goes wrong, and when: a pure function of a seed."""
 
 import random
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from runs_fleet.models import Mode
@@ -23,7 +23,9 @@ SENT_BY = 0.7
 JOBS_OF_A_THEFT = JOBS_OF_A_LATE_ANSWER = 2
 # What jobs ask for in worlds with pools is mostly theirs; pools need time to get warm.
 SHARE_OF_POOLS = 0.6
-POOLS_PER_JOB, LEAST_WINDOW_OF_POOLS = 1.2, 30.0
+POOLS_PER_JOB, LEAST_WINDOW_OF_POOLS = 2.4, 40.0
+# How many seconds of a window have room for one fault more.
+ROOM, ROOM_OF_POOLS = 2, 4
 
 
 @dataclass(frozen=True)
@@ -65,7 +67,9 @@ def plan(seed: int, jobs: int, mode: Mode = "ec2", *, pools: bool = False) -> Sc
     """Plan one world: each kind of fault once, and as many again as the window has room for."""
     rng = random.Random(seed)
     window = _window(jobs, mode, pools=pools)
-    acts = sorted(_acts(rng, kinds_of(mode, pools=pools), window), key=lambda act: act.at)
+    kinds, more = kinds_of(mode, pools=pools), window / (ROOM_OF_POOLS if pools else ROOM)
+    drawn = [*kinds, *rng.choices(kinds, [kind.weight for kind in kinds], k=round(more))]
+    acts = sorted(_acts(rng, drawn, window), key=lambda act: act.at)
     left = max(jobs - sum(_jobs_of(act) for act in acts), 1)
     sends = tuple(
         Send(at, _run(rng, mode, count, pools=pools)) for at, count in _batches(rng, left, window)
@@ -89,9 +93,8 @@ def _jobs_of(act: Act) -> int:
     return {"theft": JOBS_OF_A_THEFT, "answer_late": JOBS_OF_A_LATE_ANSWER}.get(act.kind, 0)
 
 
-def _acts(rng: random.Random, kinds: tuple[Kind, ...], window: float) -> Iterator[Act]:
-    more = rng.choices(kinds, [kind.weight for kind in kinds], k=round(window / 2))
-    for kind in [*kinds, *more]:
+def _acts(rng: random.Random, kinds: Iterable[Kind], window: float) -> Iterator[Act]:
+    for kind in kinds:
         yield Act(
             at=round(window * rng.uniform(*kind.part), 2),
             kind=kind.name,

@@ -33,7 +33,8 @@ PATIENCE: dict[Mode, float] = {"ec2": 90.0, "k8s": 240.0}
 PER_JOB = 1.0
 # A member that is busy, or whose order was not answered, is looked at again after a while.
 POOLS_END_WITHIN = 240.0
-KEPT_EVERY = {"RUNS_FLEET_POOLS_INTERVAL": "1s"}
+# A busy host takes longer to answer a claim than the usual patience lasts.
+KEPT = {"RUNS_FLEET_POOLS_INTERVAL": "1s", "RUNS_FLEET_POOL_PATIENCE": "6s"}
 LEVERS = Levers(boot_seconds=0.5, boot_spread=0.3, reclaim_after=1.0, visibility_lag=0.2)
 GITHUB = Settings(
     idle_ttl=20,
@@ -63,7 +64,7 @@ def world_of(schedule: Schedule, *, home: Path) -> Plan:
     """Describe the world of chaos; the more jobs, the longer machines of a busy host may boot."""
     boot = {"RUNS_FLEET_BOOT_TIMEOUT": f"{10 + schedule.jobs / 10:g}s"}
     mode = schedule.mode
-    pools = KEPT_EVERY | {"RUNS_FLEET_POOLS": str(home / HOME_OF_POOLS)} if schedule.pools else {}
+    pools = KEPT | {"RUNS_FLEET_POOLS": str(home / HOME_OF_POOLS)} if schedule.pools else {}
     return Plan(
         seed=schedule.seed,
         modes=(mode,),

@@ -20,6 +20,8 @@ from simulator.world import World
 
 TRY_AGAIN = 0.3
 GIVE_UP: dict[Mode, float] = {"ec2": 5.0, "k8s": 10.0}
+# An operator waits for workers that were all killed, and a pool for its members.
+GIVE_UP_POOLS = 20.0
 
 
 class CloudTrouble(Protocol):
@@ -55,6 +57,7 @@ class Trouble:
         self._mode = world.plan.modes[0]
         in_cluster = self._mode == "k8s"
         self._cloud: CloudTrouble = (KubeTrouble if in_cluster else AwsTrouble)(self._scene)
+        self._patience = GIVE_UP[self._mode] if managers is None else GIVE_UP_POOLS
         self._doers = {**OurTrouble(self._scene).doers, **self._cloud.doers}
         if managers is not None:
             self._doers |= PoolTrouble(self._scene, managers).doers
@@ -67,7 +70,7 @@ class Trouble:
     def do(self, act: Act, *, until: float | None = None) -> None:
         """Do it now, or as soon as there is something to do it to."""
         scene = self._scene
-        until = until or scene.clock() + GIVE_UP[self._mode]
+        until = until or scene.clock() + self._patience
         deed = Deed(at=datetime.now(UTC), kind=act.kind, what=act.what)
         scene.deeds.append(deed)
         deed.target = "" if scene.over else self._doers[act.kind](act)
