@@ -1,5 +1,8 @@
 """What an activity remembers across its tries: the details of its heartbeats."""
 
+from collections.abc import Callable
+from contextvars import copy_context
+
 from temporalio import activity
 
 
@@ -17,3 +20,8 @@ class HeartbeatDiary:
     def write(self, note: str) -> None:
         """Tell the server; it keeps the latest, and hands it to the next try."""
         activity.heartbeat(note)
+
+    def wanted(self) -> Callable[[], bool]:
+        """Tell whether the workflow has not cancelled it, and the server not given it up."""
+        context = copy_context()
+        return lambda: not context.run(activity.is_cancelled)

@@ -1,7 +1,7 @@
 """Several orders at the same moment, and what each of them remembers."""
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 from runs_fleet.errors import FleetError
@@ -20,6 +20,7 @@ class Notebook:
     def __init__(self) -> None:
         self.notes: dict[str, str] = {}
         self.tries: dict[str, int] = {}
+        self.cancelled: set[str] = set()
         self._current = threading.local()
 
     def open(self, token: str) -> None:
@@ -34,6 +35,10 @@ class Notebook:
 
     def write(self, note: str) -> None:
         self.notes[self._current.token] = note
+
+    def wanted(self) -> Callable[[], bool]:
+        token = self._current.token
+        return lambda: token not in self.cancelled
 
 
 def many(count: int, *, repos: Sequence[str] = ("o/r",), spec: RunnerSpec | None = None) -> list[

@@ -224,6 +224,25 @@ def test_a_repeat_finds_its_machine_and_a_dead_one_is_said_to_be_dead(
     assert len(fleets(world, orders)) == 1
 
 
+def test_an_order_that_is_tried_again_while_it_waits_is_launched_once(
+    provider: Ec2Provider, world: AwsWorld, notebook: Notebook
+) -> None:
+    orders = many(4)
+    made = machine_ids(create_all(provider, [*orders, *orders, *orders], notebook))
+    assert made[:4] == made[4:8] == made[8:]
+    assert sorted(made[:4]) == sorted(each.machine_id for each in made_for(world, orders))
+
+
+def test_what_nobody_wants_any_more_is_not_launched(
+    provider: Ec2Provider, world: AwsWorld, notebook: Notebook
+) -> None:
+    orders = many(4)
+    notebook.cancelled = {orders[0].token, orders[2].token}
+    answers = create_all(provider, orders, notebook)
+    assert [type(each) for each in answers] == [NoCapacity, Machine, NoCapacity, Machine]
+    assert len(made_for(world, orders)) == 2
+
+
 def test_the_inventory_knows_whose_each_is_and_of_which_repository(
     provider: Ec2Provider, aws: Clients, notebook: Notebook
 ) -> None:

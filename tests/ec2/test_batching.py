@@ -173,3 +173,23 @@ def test_who_is_stopped_before_the_call_keeps_nobody_waiting(
     stopped = [threads.submit(to.ask, each, prepare=stop) for each in "ab"]
     assert {type(each.exception(PATIENCE)) for each in stopped} == {Unavailable}
     assert to.ask("c") == "C"
+
+
+def test_what_is_not_wanted_any_more_is_not_called(
+    service: Service, threads: ThreadPoolExecutor
+) -> None:
+    to = gathering(service)
+    unwanted = [threads.submit(to.ask, each, wanted=lambda: False) for each in "ab"]
+    assert results(ask(threads, to, "c", "d")) == ["C", "D"]
+    assert {type(each.exception(PATIENCE)) for each in unwanted} == {NoCapacity}
+    assert sorted(each for call in service.calls for each in call) == ["c", "d"]
+
+
+def test_when_nobody_wants_anything_nothing_is_called(
+    service: Service, threads: ThreadPoolExecutor
+) -> None:
+    to = gathering(service)
+    unwanted = [threads.submit(to.ask, each, wanted=lambda: False) for each in "abc"]
+    assert {type(each.exception(PATIENCE)) for each in unwanted} == {NoCapacity}
+    assert service.calls == []
+    assert to.ask("d") == "D"

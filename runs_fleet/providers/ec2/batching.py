@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Generic, TypeAlias, TypeVar
 
 from runs_fleet.budget import Budget
-from runs_fleet.errors import FleetError, RateLimited, Unavailable
+from runs_fleet.errors import FleetError, NoCapacity, RateLimited, Unavailable
 from runs_fleet.fairness import FairLine, Weight, alike
 
 Q = TypeVar("Q")
@@ -26,6 +26,11 @@ PATIENCE = 2.0
 LONGEST_PAUSE, SPREAD = 10.0, 0.5
 # How long a call waits for all that take part to be prepared.
 PREPARED = 0.5
+
+
+def always() -> bool:
+    """Want it."""
+    return True
 
 
 @dataclass(frozen=True)
@@ -46,6 +51,8 @@ class _Entry(Generic[Q, A]):
 
     query: Q
     kind: Hashable
+    wanted: Callable[[], bool]
+    dropped: bool = False
     stirred: threading.Event = field(default_factory=threading.Event)
     answer: Future[A] = field(default_factory=Future)
     group: _Group[Q, A] | None = None
@@ -102,12 +109,15 @@ class Gathering(Generic[Q, A]):
         kind: Hashable = None,
         share: str = "",
         prepare: Callable[[Sequence[Q]], None] | None = None,
+        wanted: Callable[[], bool] = always,
     ) -> A:
         """Have a request called with others of its kind, and return its own answer.
 
-        `prepare` is told before the call, in this thread, who goes together.
+        `prepare` is told before the call, in this thread, who goes together. What is not `wanted`
+        any more when its turn comes is not called, and NoCapacity is raised.
         """
-        entry = self._join(query, kind, share)
+        entry = _Entry[Q, A](query, kind, wanted)
+        self._join(entry, share)
         group = self._grouped(entry)
         try:
             if prepare is not None:
@@ -122,9 +132,8 @@ class Gathering(Generic[Q, A]):
             self._make(group)
         return entry.answer.result()
 
-    def _join(self, query: Q, kind: Hashable, share: str) -> _Entry[Q, A]:
-        entry = _Entry[Q, A](query, kind)
-        now = time.monotonic()
+    def _join(self, entry: _Entry[Q, A], share: str) -> None:
+        kind, now = entry.kind, time.monotonic()
         with self._turn:
             self._line.join(entry, share)
             window = self._windows.setdefault(kind, _Window(now, now, entry))
@@ -133,7 +142,6 @@ class Gathering(Generic[Q, A]):
                 entry.stirred.set()
             elif self._is_full(kind):
                 self._turn.notify_all()
-        return entry
 
     def _grouped(self, entry: _Entry[Q, A]) -> _Group[Q, A]:
         """Wait to go out, and gather the others if it is this one's part to. Raises RateLimited."""
@@ -142,6 +150,8 @@ class Gathering(Generic[Q, A]):
             if not entry.stirred.wait(deadline - time.monotonic()):
                 self._leave(entry)
                 continue
+            if entry.dropped:
+                raise NoCapacity("not wanted any more: nothing was called")
             if entry.group is None:
                 self._host(entry, deadline)
         return entry.group
@@ -149,7 +159,7 @@ class Gathering(Generic[Q, A]):
     def _host(self, entry: _Entry[Q, A], deadline: float) -> None:
         """Send out one group, once it is time and the budget allows it."""
         with self._turn:
-            while entry.group is None:
+            while entry.group is None and not entry.dropped:
                 wait = self._until(entry.kind)
                 if wait <= 0:
                     self._send(entry.kind)
@@ -188,8 +198,9 @@ class Gathering(Generic[Q, A]):
         return self._room([*waiting, waiting[-1]]) <= len(waiting)
 
     def _send(self, kind: Hashable) -> None:
+        self._drop_unwanted(kind)
         waiting = self._of(kind)
-        chosen = waiting[: self._room([each.query for each in waiting])]
+        chosen = waiting[: self._room([each.query for each in waiting])] if waiting else []
         group = _Group(chosen)
         for each in chosen:
             self._line.serve(each)
@@ -197,6 +208,13 @@ class Gathering(Generic[Q, A]):
         self._pass_on(kind, waiting[len(chosen) :])
         for each in chosen:
             each.stirred.set()
+
+    def _drop_unwanted(self, kind: Hashable) -> None:
+        for entry in self._of(kind):
+            if not entry.wanted():
+                self._line.leave(entry)
+                entry.dropped = True
+                entry.stirred.set()
 
     def _pass_on(self, kind: Hashable, left: Sequence[_Entry[Q, A]]) -> None:
         """Have one of those who are left gather the next group; it need not wait for company."""

@@ -1,5 +1,6 @@
 """What one create remembers when it is tried again, wherever that is."""
 
+from collections.abc import Callable
 from typing import Protocol
 
 
@@ -14,6 +15,10 @@ class Diary(Protocol):
         """Replace the note. It may get lost, but a later one never before an earlier one."""
         ...
 
+    def wanted(self) -> Callable[[], bool]:
+        """Return what tells, in any thread, whether anybody still waits for this create."""
+        ...
+
 
 class NoDiary:
     """Every try is the first."""
@@ -24,3 +29,7 @@ class NoDiary:
 
     def write(self, note: str) -> None:
         """Forget it."""
+
+    def wanted(self) -> Callable[[], bool]:
+        """Go through with everything."""
+        return lambda: True

@@ -57,6 +57,7 @@ class Launches:
         self._ec2, self._lookup, self._terms = ec2, lookup, terms
         self._tokens = Tokens()
         self._out = _Recent[Batch]()
+        self._going = _Recent["Future[Machine]"]()
         self._unsent = _Recent[bool]()
         self._flights = _Recent["Future[Sequence[Answer[Machine]]]"]()
         self._gathering = Gathering[MachineOrder, Machine](
@@ -83,12 +84,28 @@ class Launches:
         return self._anew(order)
 
     def _anew(self, order: MachineOrder) -> Machine:
+        """Launch it, once: an activity that was given up too early is tried again meanwhile."""
+        going, mine = self._going.get_or_put(order.token, Future)
+        if not mine:
+            return going.result()
+        try:
+            going.set_result(self._gathered(order))
+        except BaseException as error:
+            stopped = Unavailable("whoever launched it was stopped")
+            going.set_exception(error if isinstance(error, Exception) else stopped)
+            raise
+        finally:
+            self._going.drop(order.token)
+        return going.result()
+
+    def _gathered(self, order: MachineOrder) -> Machine:
         try:
             return self._gathering.ask(
                 order,
                 kind=batches.kind(order) if batches.key(order.runner) else order.token,
                 share=order.repo,
                 prepare=self._write_down,
+                wanted=self._terms.diary.wanted(),
             )
         except RateLimited:
             # Nothing went out: whoever tries again, and wherever, need not do what the others do.
