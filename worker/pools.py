@@ -2,33 +2,26 @@
 
 import asyncio
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
-from temporalio.client import Client, WorkflowHandle, WorkflowUpdateFailedError
-from temporalio.common import (
-    SearchAttributePair,
-    TypedSearchAttributes,
-    WorkflowIDConflictPolicy,
-)
+from temporalio.client import Client, WorkflowUpdateFailedError
 from temporalio.exceptions import TemporalError
 
-from runs_fleet import names
 from runs_fleet.errors import FleetError, Unavailable
 from runs_fleet.models import Mode
 from runs_fleet.pools import file
-from runs_fleet.pools.definition import PoolDefinition
-from runs_fleet.pools.state import PoolState
+from runs_fleet.pools.definition import EphemeralPolicy, PoolDefinition
 from runs_fleet.pools.wire import PoolSettings
-from workflows import attributes
+from worker import managers
+from worker.ephemeral import EphemeralPools
 from workflows.pool_manager import PoolManager
 
 EVERY = 60.0
 CALL_LIMIT = 10.0
 AWAY = (TemporalError, TimeoutError)
-Manager = WorkflowHandle[PoolManager, None]
 
 log = logging.getLogger(__name__)
 
@@ -39,11 +32,12 @@ class Definitions(Protocol):
     def load(self) -> Sequence[PoolDefinition]: ...
 
 
-@dataclass(frozen=True)
+@dataclass
 class FilePools:
-    """The pools of a `pools.yaml`."""
+    """The pools of a `pools.yaml`, and its `policy` of ephemeral ones as it was last read."""
 
     path: Path
+    policy: EphemeralPolicy | None = field(default=None, init=False)
 
     def load(self) -> Sequence[PoolDefinition]:
         """Read the file anew. Raises Refused with every mistake, Unavailable without the file."""
@@ -51,7 +45,9 @@ class FilePools:
             text = self.path.read_text()
         except OSError as error:
             raise Unavailable(f"{self.path} cannot be read: {error.strerror}") from error
-        return file.read(text).pools
+        found = file.read(text)
+        self.policy = found.ephemeral
+        return found.pools
 
 
 @dataclass
@@ -60,6 +56,7 @@ class PoolKeeper:
 
     A source that cannot be read takes no pool away, and one that is removed from it stays until
     it is drained. What an operator has configured holds until the definition there is another.
+    Jobs may call for the pools that the policy of `file`, one of the sources, allows.
     """
 
     temporal: Client
@@ -68,8 +65,12 @@ class PoolKeeper:
     task_queue: str
     every: float = EVERY
     call_limit: float = CALL_LIMIT
+    file: FilePools | None = None
     _told: dict[str, PoolDefinition] = field(default_factory=dict, init=False)
     _unread: dict[str, str] = field(default_factory=dict, init=False)
+
+    def __post_init__(self) -> None:
+        self._ephemeral = EphemeralPools(self.temporal, self.mode, self.task_queue)
 
     async def run(self) -> None:
         """Look again and again until cancelled."""
@@ -82,7 +83,8 @@ class PoolKeeper:
 
     async def turn(self) -> None:
         """See to every pool once; what fails is for the next turn."""
-        for definition, source in (await self._wanted()).values():
+        wanted = await self._wanted()
+        for definition, source in wanted.values():
             try:
                 async with asyncio.timeout(self.call_limit):
                     await self._keep(definition, source)
@@ -93,6 +95,17 @@ class PoolKeeper:
             except AWAY as error:
                 facts = {"pool": definition.name, "reason": str(error) or "no answer"}
                 log.warning("pool not seen to", extra=facts)
+        policy = self.file.policy if self.file else None
+        # What cannot be read may define any pool, and then no job calls for it.
+        if policy is not None and not self._unread:
+            await self._look_for_calls(policy, wanted)
+
+    async def _look_for_calls(self, policy: EphemeralPolicy, defined: Collection[str]) -> None:
+        try:
+            await self._ephemeral.look(policy, defined)
+        except AWAY as error:
+            reason = str(error) or "no answer"
+            log.warning("calls for pools not looked for", extra={"reason": reason})
 
     async def _wanted(self) -> dict[str, tuple[PoolDefinition, str]]:
         """Read all sources; each pool of this mode with the first that defines it."""
@@ -117,7 +130,7 @@ class PoolKeeper:
 
     async def _keep(self, definition: PoolDefinition, source: str) -> None:
         """Begin the manager if need be, and tell it a definition that it was not told yet."""
-        manager = await self._begun(definition)
+        manager = await managers.begin(self.temporal, definition, task_queue=self.task_queue)
         if self._told.get(definition.name) == definition:
             return
         status = await manager.query(PoolManager.status)
@@ -126,18 +139,3 @@ class PoolKeeper:
             await manager.execute_update(PoolManager.configure, settings)
             log.info("pool configured", extra={"pool": definition.name, "source": source})
         self._told[definition.name] = definition
-
-    async def _begun(self, definition: PoolDefinition) -> Manager:
-        pairs: list[SearchAttributePair[str]] = [
-            SearchAttributePair(attributes.POOL, definition.name),
-            SearchAttributePair(attributes.MODE, definition.mode),
-        ]
-        return await self.temporal.start_workflow(
-            PoolManager.run,
-            PoolState(definition=definition),
-            id=names.pool(definition.mode, definition.name),
-            task_queue=self.task_queue,
-            id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
-            search_attributes=TypedSearchAttributes(pairs),
-            static_summary=f"pool {definition.name} of {definition.mode}",
-        )

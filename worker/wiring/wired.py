@@ -118,11 +118,11 @@ def intake(settings: WorkerSettings, temporal: Client) -> Intake:
 
 def pools(settings: WorkerSettings, temporal: Client, store: Definitions | None) -> PoolKeeper:
     """Keep the pools of the file and of the store, where there are these."""
-    path = settings.pools_file
-    sources: dict[str, Definitions] = {str(path): FilePools(path)} if path else {}
+    file = FilePools(settings.pools_file) if settings.pools_file else None
+    sources: dict[str, Definitions] = {str(file.path): file} if file else {}
     sources |= {"the store": store} if store else {}
-    every = settings.pools_interval.total_seconds()
-    return PoolKeeper(temporal, settings.mode, sources, names.task_queue(settings.mode), every)
+    mode, every = settings.mode, settings.pools_interval.total_seconds()
+    return PoolKeeper(temporal, mode, sources, names.task_queue(mode), every, file=file)
 
 
 def activities(
