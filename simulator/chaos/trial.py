@@ -78,8 +78,8 @@ def world_of(schedule: Schedule, *, home: Path) -> Plan:
     )
 
 
-def run(schedule: Schedule, *, home: Path, say: Say, refill: bool = True) -> Evidence:
-    """Carry a schedule out in a world of its own; with `refill` its pools are to be full again."""
+def run(schedule: Schedule, *, home: Path, say: Say) -> Evidence:
+    """Carry a schedule out in a world of its own."""
     say("starting")
     if schedule.pools:
         (home / HOME_OF_POOLS).write_text(Pools(schedule.mode).text)
@@ -93,7 +93,7 @@ def run(schedule: Schedule, *, home: Path, say: Say, refill: bool = True) -> Evi
         say(f"chaos for {schedule.window:.0f} s")
         trial.wreak()
         if schedule.pools:
-            trial.end_pools(say=say, refill=refill)
+            trial.end_pools(say=say)
         say("waiting for rest")
         evidence = trial.rest()
         # There is nothing left to drain.
@@ -139,16 +139,15 @@ class Trial:
             yield turn * APPROVE_EVERY, self._trouble.approve
         yield window, lambda: None
 
-    def end_pools(self, *, say: Say, refill: bool) -> None:
+    def end_pools(self, *, say: Say) -> None:
         """When every job is over, have the pools full again, and then drained."""
         assert self._pools is not None, "there are pools"
         say("waiting for every job's end")
         deadline = time.monotonic() + self._patience
         while not self._served() and time.monotonic() < deadline:
             time.sleep(LOOK)
-        if refill:
-            say("waiting for full pools")
-            self._pools.settle()
+        say("waiting for full pools")
+        self._pools.settle()
         self._pools.drain(self._world.home)
 
     def rest(self) -> Evidence:
