@@ -114,15 +114,18 @@ def _batches(rng: random.Random, jobs: int, window: float) -> Iterator[tuple[flo
         yield at, count
 
 
+def _pooled(rng: random.Random, mode: Mode) -> str:
+    """Draw a pool's label, mostly."""
+    return rng.choice(warm.LABELS[mode]) if rng.random() < SHARE_OF_POOLS else ""
+
+
 def _run(rng: random.Random, mode: Mode, count: int, *, pools: bool) -> RunPlan:
     repo, label = rng.choice(REPOS), rng.choice((*LABELS[mode], SHARED))
-    if pools and rng.random() < SHARE_OF_POOLS:
-        label = rng.choice(warm.LABELS[mode])
     kind = "waiting" if rng.random() < SHARE_WAITING else "job"
     jobs = tuple(
         JobPlan(
             name=f"test ({shard}/{count})",
-            labels=(label,),
+            labels=(_pooled(rng, mode) or label if pools else label,),
             seconds=round(rng.uniform(0.5, 5), 2),
             kind=kind,
         )
