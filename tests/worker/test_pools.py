@@ -44,7 +44,7 @@ class Keeping:
     def keeper(self, *stores: MemoryPoolStore) -> PoolKeeper:
         """Keep what is in these stores."""
         sources = {f"store {number}": store for number, store in enumerate(stores)}
-        return PoolKeeper(self.temporal, "ec2", sources, self.queue)
+        return PoolKeeper(self.temporal, "ec2", sources, self.queue, call_limit=90.0)
 
     async def status(self, name: str) -> PoolStatus:
         """Ask a pool."""
