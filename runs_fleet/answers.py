@@ -20,6 +20,8 @@ NEVER_MADE = ("NoCapacity", "Refused")
 SHORT = timedelta(minutes=10)
 # A machine whose create was never answered may show late: two removals must find none.
 LOOKS_FOR_UNSEEN = 2
+# How often to ask about a machine that seems to run, though its job has failed.
+LOOKS_FOR_LOST = 4
 # A mint whose answer got lost is only tried again after its time limit.
 MINTED_AT_ONCE = timedelta(seconds=10)
 # GitHub's REST API may not know yet of a job that its webhook has told of.
@@ -156,12 +158,24 @@ def _give_up(ledger: Ledger, answer: Failure) -> None:
         close(ledger, "gave_up", answer.words)
 
 
-def traced(ledger: Ledger, answer: Sequence[MachineStatus] | Failure) -> None:
-    """Take in what the cloud says of the machine that had the job."""
+def traced(ledger: Ledger, answer: Sequence[MachineStatus] | Failure, now: datetime) -> None:
+    """Take in what the cloud says of the machine that had the job.
+
+    One that seems to run though its job has failed may be lost, and nobody has noticed yet.
+    """
     if isinstance(answer, Failure):
         ledger.trace = UNKNOWN
+    elif any(each.taken for each in answer):
+        ledger.trace = TAKEN
+    elif ledger.request.one_call and ledger.traces < LOOKS_FOR_LOST and _seems_to_run(answer):
+        ledger.traces += 1
+        ledger.trace_at = now + ledger.request.policy.busy_look
     else:
-        ledger.trace = TAKEN if any(each.taken for each in answer) else KEPT
+        ledger.trace = KEPT
+
+
+def _seems_to_run(answer: Sequence[MachineStatus]) -> bool:
+    return any(each.state in ("pending", "running") for each in answer)
 
 
 def rerun(ledger: Ledger, answer: Failure | None) -> None:

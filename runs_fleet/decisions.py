@@ -16,7 +16,6 @@ from runs_fleet.deadlines import (
     commanded,
     deadline,
     give_up_at,
-    next_look,
     order_at,
     overdue_at,
     overrun,
@@ -30,7 +29,7 @@ from runs_fleet.lending import Send
 from runs_fleet.models import Rung
 from runs_fleet.outdated import OUTDATED_REASON, outdated
 from runs_fleet.placement import ladder
-from runs_fleet.reruns import lost_with_job, owes_rerun, perishing, untraced
+from runs_fleet.reruns import look_at, lost_with_job, owes_rerun, perishing, trace_at, untraced
 from runs_fleet.tidings import Inform
 
 SPOT_LOSSES = 2
@@ -126,7 +125,7 @@ def next_step(ledger: Ledger, now: datetime) -> Step:
 
     Only what is about to be no more is looked at before.
     """
-    if ledger.done and (name := perishing(ledger)) is not None:
+    if ledger.done and (name := perishing(ledger)) is not None and now >= trace_at(ledger):
         return Trace(name)
     for runner in ledger.held:
         if not runner.cause and (cause := judge(ledger, runner, now)):
@@ -142,11 +141,11 @@ def next_step(ledger: Ledger, now: datetime) -> Step:
 def _after_the_job(ledger: Ledger, now: datetime) -> Step:
     if owes_notice(ledger):
         return Tell()
-    waits = Wait(lending.wake_at(ledger, now, next_look(ledger, now)))
+    waits = Wait(lending.wake_at(ledger, now, look_at(ledger, now)))
     if not all(_for_others(ledger, runner) for runner in ledger.held):
         return waits
     if (runner := untraced(ledger)) is not None:
-        return Trace(runner)
+        return Trace(runner) if now >= trace_at(ledger) else waits
     if owes_rerun(ledger):
         return Rerun()
     return waits if ledger.held else Done()

@@ -10,13 +10,7 @@ from datetime import datetime
 from runs_fleet import names
 from runs_fleet.demand import Demand
 from runs_fleet.loans import Loans
-from runs_fleet.models import (
-    JobEvent,
-    JobRequest,
-    Machine,
-    MachineEvent,
-    RunnerReport,
-)
+from runs_fleet.models import JobEvent, JobRequest, Machine, MachineEvent, RunnerReport
 from runs_fleet.pools.dealings import Dealings
 
 # What ended the demand without GitHub's word is void once GitHub says that the job has a runner.
@@ -195,6 +189,8 @@ class Ledger:
     over: str = ""
     reason: str = ""
     trace: str = ""
+    traces: int = 0
+    trace_at: datetime | None = None
     mourned: MachineEvent | None = None
     rerun: str = ""
     told: str = ""

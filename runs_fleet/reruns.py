@@ -1,7 +1,9 @@
 """Whether a job that failed is run once more, because its machine was taken: pure."""
 
+from datetime import datetime
+
 from runs_fleet import names
-from runs_fleet.deadlines import NOT_REGISTERED
+from runs_fleet.deadlines import NOT_REGISTERED, next_look
 from runs_fleet.ledger import INTERRUPTED, Ledger, Runner
 
 # How GitHub concludes a job whose machine was lost.
@@ -29,6 +31,19 @@ def untraced(ledger: Ledger) -> str | None:
     served = ledger.runner(demand.runner)
     told = served is not None and _told_of_its_end(ledger, served)
     return None if told or names.owner(demand.runner) is None else demand.runner
+
+
+def trace_at(ledger: Ledger) -> datetime:
+    """When to ask the cloud, or to ask it again."""
+    return ledger.trace_at or ledger.begun_at
+
+
+def look_at(ledger: Ledger, now: datetime) -> datetime:
+    """When a lifecycle whose job is over looks up again."""
+    look, again = next_look(ledger, now), trace_at(ledger)
+    if again <= now or untraced(ledger) is None:
+        return look
+    return min(look, again) if ledger.held else again
 
 
 def _heard_of_loss(ledger: Ledger) -> bool:

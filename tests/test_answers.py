@@ -154,5 +154,5 @@ def test_a_machine_was_lost_if_the_cloud_says_that_it_took_it(
     answer: list[MachineStatus] | Failure, trace: str
 ) -> None:
     ledger = waiting()
-    answers.traced(ledger, answer)
+    answers.traced(ledger, answer, at(60))
     assert ledger.trace == trace

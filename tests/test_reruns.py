@@ -4,11 +4,11 @@ from typing import Any
 
 import pytest
 
-from runs_fleet import reruns
+from runs_fleet import answers, reruns
 from runs_fleet.deadlines import settled_at
 from runs_fleet.decisions import Done, Drop, Rerun, Trace, Wait, next_step
 from runs_fleet.ledger import Ledger
-from runs_fleet.models import RunnerSpec
+from runs_fleet.models import MachineStatus, RunnerSpec
 from tests.ledgers import (
     MINE,
     OTHER,
@@ -148,3 +148,26 @@ def test_a_job_that_failed_on_somebody_elses_runner_is_not_our_concern(on: str) 
     ledger = waiting()
     says_github(ledger, "completed", 90, on=on, conclusion="failure")
     assert reruns.untraced(ledger) is None
+
+
+def test_a_machine_that_seems_to_run_though_its_job_failed_is_asked_about_again() -> None:
+    ledger = waiting(one_call=True)
+    says_github(ledger, "completed", 60, on=THEIRS, conclusion="failure")
+    runs = [MachineStatus(machine_id="i-9", state="running")]
+    answers.traced(ledger, runs, at(61))
+    waits = next_step(ledger, at(61))
+    assert isinstance(waits, Wait)
+    assert waits.until == at(61) + ledger.request.policy.busy_look
+    assert next_step(ledger, waits.until) == Trace(THEIRS)
+    answers.traced(ledger, [MachineStatus(machine_id="i-9", state="gone", taken=True)], at(90))
+    assert isinstance(next_step(ledger, at(90)), Rerun)
+
+
+def test_a_machine_that_goes_on_running_was_not_lost() -> None:
+    ledger = waiting(one_call=True)
+    says_github(ledger, "completed", 60, on=THEIRS, conclusion="failure")
+    runs = [MachineStatus(machine_id="i-9", state="running")]
+    for look in range(answers.LOOKS_FOR_LOST + 1):
+        answers.traced(ledger, runs, at(61 + 15 * look))
+    assert ledger.trace == reruns.KEPT
+    assert isinstance(next_step(ledger, at(200)), Done)

@@ -34,7 +34,7 @@ async def trace(ledger: Ledger, runner: str) -> None:
         **options.TRACE,
     )
     await settled(tracing)
-    answers.traced(ledger, answer(tracing).told)
+    answers.traced(ledger, answer(tracing).told, workflow.now())
 
 
 async def rerun(ledger: Ledger) -> None:

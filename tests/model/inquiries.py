@@ -22,7 +22,7 @@ def trace(life: Living, runner_name: str) -> Turns:
     call = life.call(lambda: life.outside.runners.find_machines(wanted), TRACE)
     yield from life.settled(call)
     life.log("traced", runner_name, call.answer)
-    answers.traced(life.ledger, call.answer)
+    answers.traced(life.ledger, call.answer, life.clock.now)
 
 
 def rerun(life: Living) -> Turns:
