@@ -10,7 +10,6 @@ from runs_fleet.pools.definition import Cache, Targets
 from tests.lifecycles import eventually
 from tests.pools.listening import comes_online, listening
 from tests.pools.managing import Pool, Ports, begun, ended, keeping
-from workflows.pool_manager import PoolManager
 
 Scenario = Callable[[Client, str, Ports], Awaitable[Pool]]
 
@@ -68,9 +67,7 @@ async def recorded(client: Client, scenario: Scenario) -> WorkflowHistory:
         await client.get_workflow_handle(pool.handle.id).cancel()
         with suppress(WorkflowFailureError):
             await ended(pool)
-        history = await client.get_workflow_handle_for(
-            PoolManager.run, pool.handle.id
-        ).fetch_history()
+        history = await client.get_workflow_handle(pool.handle.id).fetch_history()
         await pool.ends()
         return history
 

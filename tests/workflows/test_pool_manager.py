@@ -245,7 +245,7 @@ async def test_a_new_history_begins_with_all_that_is_known(begin_pool: Begin) ->
         return bool(latest.run_id != first)
 
     await eventually(is_another)
-    pool.handle = pool.temporal.get_workflow_handle_for(PoolManager.run, pool.handle.id)
+    pool.handle = pool.temporal.get_workflow_handle(pool.handle.id)
     assert await job.claims(2) == given
     held = await pool.members("claimed")
     assert given.member in {each.name for each in held}
@@ -255,7 +255,7 @@ async def test_claims_in_a_burst_are_each_answered_once(begin_pool: Begin) -> No
     pool = await begin_pool(state={"longest_history": 80}, targets=Targets(hot=3), max=3)
     await pool.has(3, "free")
     jobs = [await pool.asker() for _ in range(20)]
-    pool.handle = pool.temporal.get_workflow_handle_for(PoolManager.run, pool.handle.id)
+    pool.handle = pool.temporal.get_workflow_handle(pool.handle.id)
     answers = await asyncio.gather(*(job.claims() for job in jobs))
     given = [each.member for each in answers if each.kind == "assigned"]
     assert (len(given), len(set(given))) == (3, 3)
