@@ -41,11 +41,16 @@ pools:
 """
 STOPPED = """\
 pools:
-  - name: stopped
+  - name: single
     mode: ec2
     spec: {{cpu: 2}}
-    targets: {{stopped: {count}}}
-    max: {count}
+    targets: {{stopped: {single}}}
+    max: {single}
+  - name: burst
+    mode: ec2
+    spec: {{cpu: 2}}
+    targets: {{stopped: {burst}}}
+    max: {burst}
 """
 OURS = (
     "From the webhook leaving GitHub, one job at a time, with real agents on machines that are"
@@ -68,8 +73,13 @@ def warm_pools(sizes: Sizes, say: Say) -> list[Result]:
     """Measure each tier with one job at a time, and a burst of stopped machines."""
     with warm.warm_world(TIERS, QUICK) as world:
         hot, ears = _tiers(world, sizes, say)
-    with warm.warm_world(STOPPED.format(count=sizes.pools_stopped), SLOW) as world:
-        starts, burst = _stopped(world, sizes.pools_stopped, say)
+    single, count = WARM_UP + sizes.pools_single, sizes.pools_stopped
+    with warm.warm_world(STOPPED.format(single=single, burst=count), SLOW) as world:
+        say(f"stopping {single + count} machines")
+        warm.filled(world, "single", "stopped", single)
+        warm.filled(world, "burst", "stopped", count)
+        world.aws.throttle(BURST_BUCKET)
+        starts, burst = _claims(world, single, say), _burst(world, count, say)
     return [_table(hot, ears, starts), burst]
 
 
@@ -120,23 +130,15 @@ def _moments(books: Books, job_id: int) -> tuple[float, float]:
     return job.started_at.timestamp(), online.timestamp()
 
 
-def _stopped(world: World, count: int, say: Say) -> tuple[Waits, Result]:
-    label = f"{RUN}/cpu=2/pool=stopped"
-    say(f"stopping {count} machines")
-    warm.filled(world, "stopped", "stopped", count)
-    world.aws.throttle(BURST_BUCKET)
+def _claims(world: World, count: int, say: Say) -> Waits:
     say(f"stopped: {count} jobs one at a time")
     jobs = list[int]()
     for _ in range(count):
-        jobs += (sent := warm.send(world, label, seconds=60))
+        jobs += (sent := warm.send(world, f"{RUN}/cpu=2/pool=single", seconds=60))
         _started(world, sent)
-    waits = [(at - sent) * 1000 for at, sent in _starts(world, jobs)]
+    waits = [(at - sent) * 1000 for at, sent in _starts(world, jobs[WARM_UP:])]
     strays = len(traffic.first_orders(world).keys() & set(jobs))
-    warm.cancel(world, jobs)
-    say(f"stopping {count} machines again")
-    warm.filled(world, "stopped", "stopped", count)
-    say(f"burst of {count} on stopped machines")
-    return Waits(online=waits[WARM_UP:], strays=strays), _burst(world, label, count)
+    return Waits(online=waits, strays=strays)
 
 
 def _started(world: World, jobs: Sequence[int]) -> None:
@@ -166,9 +168,10 @@ def _starts(world: World, jobs: Sequence[int]) -> list[tuple[float, float]]:
     ]
 
 
-def _burst(world: World, label: str, count: int) -> Result:
+def _burst(world: World, count: int, say: Say) -> Result:
+    say(f"burst of {count} on stopped machines")
     before = world.aws.books().count("StartInstances")
-    jobs = warm.send(world, label, count=count, seconds=60)
+    jobs = warm.send(world, f"{RUN}/cpu=2/pool=burst", count=count, seconds=60)
     _started(world, jobs)
     calls = world.aws.books().count("StartInstances") - before
     strays = len(traffic.first_orders(world).keys() & set(jobs))
@@ -176,7 +179,6 @@ def _burst(world: World, label: str, count: int) -> Result:
     first = min(sent for _, sent in starts)
     seen = spread(at - first for at, _ in starts)
     limit = max(0.0, (calls - BURST_BUCKET.burst) / BURST_BUCKET.refill)
-    warm.cancel(world, jobs)
     return Result(
         title="A burst on stopped machines, with EC2's token bucket",
         columns=(

@@ -41,7 +41,7 @@ def send(world: World, label: str, *, count: int = 1, seconds: float = 0.1) -> l
     return list(world.github.create_run(RunPlan(jobs=jobs)).jobs)
 
 
-def concluded(world: World, jobs: Sequence[int], *, patience: float = 180) -> None:
+def concluded(world: World, jobs: Sequence[int], *, patience: float = FILL) -> None:
     """Wait until GitHub has concluded jobs, and every lifecycle is over."""
     wanted = set(jobs)
 
@@ -50,13 +50,6 @@ def concluded(world: World, jobs: Sequence[int], *, patience: float = 180) -> No
 
     traffic.until(unfinished, patience=patience)
     traffic.until(lambda: traffic.open_lifecycles(world), patience=patience)
-
-
-def cancel(world: World, jobs: Sequence[int]) -> None:
-    """Cancel jobs, and wait until every lifecycle is over."""
-    for job in jobs:
-        world.github.cancel_job(job)
-    concluded(world, jobs)
 
 
 def filled(world: World, pool: str, phase: str, count: int) -> None:
