@@ -139,7 +139,9 @@ class Runner:
         of ours that came before.
         """
         let_go = bool(self.cause) and (not self.running or self.cause == MAX_RUNTIME)
-        if self.ended or let_go or self.gone_at is not None:
+        # What its agent said last of being told to stop may come before what it said first.
+        over = bool(self.ended) and not self.cut_short
+        if over or let_go or self.gone_at is not None:
             return
         if not self.lost:
             self.look_anew()
