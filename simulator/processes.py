@@ -20,7 +20,7 @@ def die_with_parent() -> None:
         LIBC.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
-def wait_for_port(port: int, process: subprocess.Popen[bytes], *, patience: float = 30) -> None:
+def wait_for_port(port: int, process: subprocess.Popen[bytes], *, patience: float = 120) -> None:
     """Wait until a server on the loopback accepts connections; say so if it died instead."""
     deadline = time.monotonic() + patience
     while True:
