@@ -75,12 +75,12 @@ def resume(world: World, pool: str) -> None:
 
 def started(machines: Iterable[MachineRecord], jobs: Iterable[int]) -> dict[int, float]:
     """Tell when EC2 was told to start the stopped machine of each job, in Unix time."""
-    wanted, found = {names.runner(job, 1): job for job in jobs}, dict[int, float]()
+    wanted, found = set(jobs), dict[int, float]()
     for machine in machines:
-        job = wanted.get(machine.runner)
+        job, _ = names.owner(machine.runner) or (0, 0)
         starts = [at for state, at in machine.times if state == "pending"][1:]
-        if job is not None and starts:
-            found[job] = starts[0]
+        if job in wanted and starts:
+            found[job] = min(starts[0], found.get(job, starts[0]))
     return found
 
 
