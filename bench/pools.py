@@ -142,18 +142,17 @@ def _claims(world: World, count: int, say: Say) -> Waits:
 
 
 def _started(world: World, jobs: Sequence[int]) -> None:
-    """Wait until EC2 was told to start, or to make, a machine for every job.
+    """Wait until EC2 was told to start, or to make, a machine for every job that does not run.
 
     Not to look at first leaves EC2, which is a process here, to those who are measured.
     """
     time.sleep(PACE)
 
     def lacking() -> set[int]:
-        return (
-            set(jobs)
-            - warm.started(world.aws.machines(), jobs).keys()
-            - traffic.first_orders(world).keys()
-        )
+        books = world.github.books(deliveries=False)
+        queued = {job.id for job in books.jobs if job.status == "queued"} & set(jobs)
+        starts = warm.started(world.aws.machines(), jobs)
+        return queued - starts.keys() - traffic.first_orders(world).keys()
 
     traffic.until(lacking, patience=120)
     traffic.until(lambda: traffic.pending(world), patience=60)
