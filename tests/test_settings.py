@@ -51,7 +51,7 @@ def test_the_api_needs_only_its_webhook_secrets() -> None:
     assert settings.mode == "ec2"
     assert settings.backends == frozenset({settings.mode})
     assert settings.port == 8080
-    assert settings.policy == Policy(pool_patience=timedelta(seconds=3))
+    assert settings.policy == Policy(pool_patience=timedelta(seconds=10))
 
 
 def test_several_webhook_secrets_serve_a_rotation() -> None:
@@ -282,7 +282,7 @@ def test_every_patience_of_a_lifecycle_has_a_variable() -> None:
 
 def test_what_an_operator_sets_reaches_the_policy() -> None:
     policy = load_api({**API, "RUNS_FLEET_THEFT_GRACE": "3s"}).policy
-    assert policy == Policy(theft_grace=timedelta(seconds=3), pool_patience=timedelta(seconds=3))
+    assert policy == Policy(theft_grace=timedelta(seconds=3), pool_patience=timedelta(seconds=10))
 
 
 def test_settings_are_light_enough_for_the_agent() -> None:

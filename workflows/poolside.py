@@ -17,9 +17,9 @@ async def claim(ledger: Ledger, asked: PoolClaim) -> None:
     try:
         await _pool(ledger).signal("claim", asked)
     except FailureError:
-        ledger.dealings.note_heard(known=False)
+        ledger.dealings.note_heard(workflow.now(), known=False)
     else:
-        ledger.dealings.note_heard(known=True)
+        ledger.dealings.note_heard(workflow.now(), known=True)
 
 
 async def leave(ledger: Ledger, told: PoolLeave) -> None:

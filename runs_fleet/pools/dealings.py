@@ -33,9 +33,9 @@ class Dealings:
         self.asked, self.asked_at, self.waited = attempt, now, waited
         self.answer, self.settled, self.known = None, False, True
 
-    def note_heard(self, *, known: bool) -> None:
-        """Take in whether there was a pool to hear a claim."""
-        self.known, self.ever_known = known, self.ever_known or known
+    def note_heard(self, now: datetime, *, known: bool) -> None:
+        """Take in whether there was a pool to hear a claim: from then on it may answer."""
+        self.known, self.ever_known, self.asked_at = known, self.ever_known or known, now
 
     def fold(self, answer: PoolAnswer) -> None:
         """Take one answer in; a repeat changes nothing, and what came too late is a stray."""

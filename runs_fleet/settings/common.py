@@ -72,7 +72,7 @@ class Timing(Common):
     retry_most: Duration = _patience("retry_most")
     busy_look: Duration = _patience("busy_look")
     tell: bool = _patience("tell", "on or off")
-    pool_patience: Duration = setting("POOL_PATIENCE", LENGTH, default=timedelta(seconds=3))
+    pool_patience: Duration = setting("POOL_PATIENCE", LENGTH, default=timedelta(seconds=10))
 
     @property
     def policy(self) -> Policy:

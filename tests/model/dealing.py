@@ -17,7 +17,7 @@ def claim(life: Living, asked: PoolClaim) -> Turns:
     life.log("claims", asked.job_id, asked.attempt)
     dealings.note_asked(asked.attempt, life.clock.now, waited=asked.waited)
     sent = yield from _sent(life, lambda: life.outside.claim(asked))
-    dealings.note_heard(known=sent.answer)
+    dealings.note_heard(life.clock.now, known=sent.answer)
 
 
 def leave(life: Living, told: PoolLeave) -> Turns:
