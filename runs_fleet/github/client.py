@@ -124,8 +124,8 @@ class GitHubClient:
             raise Refused(
                 f"{error}; no such place, no such runner group, or the App lacks the permission"
             ) from error
-        except RateLimited:
-            self._registrations.refused(payer)
+        except RateLimited as error:
+            self._registrations.refused(payer, error.after)
             raise
         jit = read(_Jit, response, call)
         return JitRunner(jit.runner.id, jit.runner.name, jit.encoded_jit_config)

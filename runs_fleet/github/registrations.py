@@ -34,6 +34,7 @@ class _Counter:
     passed: deque[float] = field(default_factory=deque)
     expected: dict[str, float] = field(default_factory=dict)
     cut_at: float = float("-inf")
+    closed_until: float = float("-inf")
 
 
 class Registrations:
@@ -67,7 +68,7 @@ class Registrations:
                 counter.expected[runner] = now
             before = counter.line.order().index(runner)
             free = int(counter.most) - len(counter.passed)
-            if before < free:
+            if before < free and now >= counter.closed_until:
                 self._pass(counter, runner, now)
                 after = 0.0
             else:
@@ -80,14 +81,14 @@ class Registrations:
                 f"waits for GitHub's limit of registrations, {before} before it", after=after
             )
 
-    def refused(self, payer: Hashable) -> None:
-        """Take in that GitHub itself has had enough: nobody passes for a while, then fewer."""
+    def refused(self, payer: Hashable, after: float) -> None:
+        """Take in that GitHub has had enough: nobody passes for so long, and then fewer."""
         with self._lock:
             counter, now = self._of(payer), self._clock()
+            counter.closed_until = max(counter.closed_until, now + after)
             if now >= counter.cut_at + MINUTE:
                 counter.cut_at = now
                 counter.most = max(counter.most * CUT, self._most * LEAST_SHARE, 1)
-            counter.passed = deque([now] * int(counter.most))
 
     def _pass(self, counter: _Counter, runner: str, now: float) -> None:
         counter.line.serve(runner)
@@ -113,8 +114,11 @@ def _forget(counter: _Counter, now: float) -> None:
 
 def _until(counter: _Counter, place: int, now: float) -> float:
     """Tell when so many more will have passed: whole minutes, and the rest as those before did."""
+    opens = max(counter.closed_until - now, 0.0)
+    if place < 0:
+        return opens
     rounds, rest = divmod(place, max(int(counter.most), 1))
     # What was cut leaves more in the minute than may pass now.
     earlier = max(len(counter.passed) - int(counter.most), 0) + rest
     at = counter.passed[earlier] if earlier < len(counter.passed) else now
-    return max(at + MINUTE - now, 0.0) + rounds * MINUTE
+    return max(at + MINUTE - now, opens) + rounds * MINUTE

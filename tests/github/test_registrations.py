@@ -128,10 +128,19 @@ def test_how_many_wait_is_shown(gate: Registrations, shown: list[int], clock: Cl
 def test_when_github_has_had_enough_fewer_pass_and_slowly_more_again(
     gate: Registrations, clock: Clock
 ) -> None:
-    tried(gate, "r")
-    gate.refused(7)
-    gate.refused(7)
-    assert min(tried(gate, "s")) > 59
-    clock.now += 61
+    gate.refused(7, 20)
+    gate.refused(7, 20)
+    assert 20 <= waits(gate, "s") <= 21
+    clock.now += 21
     passed = tried(gate, "s", *numbered("t", MOST)).count(0.0)
     assert passed == MOST // 2
+
+
+def test_a_limit_that_is_soon_over_keeps_nobody_for_a_minute(
+    gate: Registrations, clock: Clock
+) -> None:
+    tried(gate, "r")
+    gate.refused(7, 2)
+    assert 2 <= waits(gate, "s") <= 3
+    clock.now += 3
+    assert waits(gate, "s") == 0
