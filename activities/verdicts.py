@@ -30,7 +30,7 @@ def verdicts() -> Iterator[None]:
     except NoCapacity as error:
         raise ApplicationError(
             str(error),
-            type="NoCapacity",
+            type=type(error).__name__,
             non_retryable=True,
             category=ApplicationErrorCategory.BENIGN,
         ) from error

@@ -27,6 +27,10 @@ class NoCapacity(FleetError):
     """Right request, wrong moment."""
 
 
+class MachineGone(NoCapacity):
+    """The order was fulfilled before, and its machine has ended: a runner may have worked there."""
+
+
 class RateLimited(FleetError):
     """Ask again after `after` seconds."""
 

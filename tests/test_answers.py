@@ -1,5 +1,7 @@
 """What the answers of calls outside mean to a ledger."""
 
+from typing import Any
+
 import pytest
 
 from runs_fleet import answers
@@ -156,3 +158,13 @@ def test_a_machine_was_lost_if_the_cloud_says_that_it_took_it(
     ledger = waiting()
     answers.traced(ledger, answer, at(60))
     assert ledger.trace == trace
+
+
+@pytest.mark.parametrize("take_in", [answers.created, answers.placed])
+def test_an_order_whose_machine_has_ended_already_opens_a_new_attempt(take_in: Any) -> None:
+    ledger = waiting(one_call=True)
+    runner = ledger.next_runner(at(0))
+    runner.registering = True
+    take_in(ledger, runner, Failure("MachineGone", "token answers i-1, which is gone"), at(9))
+    assert (runner.cause, runner.doubtful, runner.registering) == ("not_created", True, True)
+    assert ledger.rung == 0

@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from runs_fleet.aws.clients import Clients
-from runs_fleet.errors import NoCapacity, RateLimited, Unavailable
+from runs_fleet.errors import MachineGone, NoCapacity, RateLimited, Unavailable
 from runs_fleet.models import Machine, MachineOrder, RunnerSpec
 from runs_fleet.providers.ec2.catalog import InstanceCatalog
 from runs_fleet.providers.ec2.inventory import Ec2Inventory
@@ -220,7 +220,7 @@ def test_a_repeat_finds_its_machine_and_a_dead_one_is_said_to_be_dead(
     assert machine_ids(create_all(provider, orders, notebook)) == made
     provider.terminate(orders[1].runner, made[1])
     answers = create_all(provider, orders, notebook)
-    assert [type(each) for each in answers] == [Machine, NoCapacity, Machine]
+    assert [type(each) for each in answers] == [Machine, MachineGone, Machine]
     assert len(fleets(world, orders)) == 1
 
 

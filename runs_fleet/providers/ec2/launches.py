@@ -18,7 +18,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from runs_fleet.aws.errors import MISMATCH, code_of, translate
 from runs_fleet.budget import Budget
-from runs_fleet.errors import FleetError, NoCapacity, RateLimited, Refused, Unavailable
+from runs_fleet.errors import FleetError, MachineGone, NoCapacity, RateLimited, Refused, Unavailable
 from runs_fleet.fairness import Weight, alike
 from runs_fleet.models import Machine, MachineOrder
 from runs_fleet.providers.ec2 import batches, fleet, instances
@@ -205,7 +205,7 @@ class Launches:
         if not batch.is_lone:
             return self._paired(batch, list(self._lookup.tagged(batches.BATCH_TAG, batch.token)))
         found = self._found(list(self._lookup.tagged(fleet.TOKEN_TAG, batch.token)))
-        return [found or NoCapacity(f"token {batch.token} was used before and has no machine")]
+        return [found or MachineGone(f"token {batch.token} was used before and has no machine")]
 
     def _paired(self, batch: Batch, found: Sequence[InstanceTypeDef]) -> Sequence[Answer[Machine]]:
         seen = {each["InstanceId"]: each for each in found}
@@ -220,7 +220,7 @@ class Launches:
             return NoCapacity("others of the same call got what there was")
         if owned[runner] not in seen:
             return Unavailable(f"{owned[runner]} of {runner} is not seen yet")
-        return self._found([seen[owned[runner]]]) or NoCapacity(f"{owned[runner]} is gone")
+        return self._found([seen[owned[runner]]]) or MachineGone(f"{owned[runner]} is gone")
 
     def _found(self, raws: Sequence[InstanceTypeDef]) -> Machine | None:
         alive = next((each for each in raws if instances.is_alive(each)), None)
@@ -230,7 +230,7 @@ class Launches:
         # A repeated token repeats its first answer, also when that machine is long gone.
         raws = self._lookup.by_id([made.machine_id])
         if not all(instances.is_alive(each) for each in raws):
-            raise NoCapacity(f"token {order.token} answers {made.machine_id}, which is gone")
+            raise MachineGone(f"token {order.token} answers {made.machine_id}, which is gone")
 
 
 class _Recent(Generic[V]):

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from runs_fleet.errors import NoCapacity, NotThere, Refused, Unavailable
+from runs_fleet.errors import MachineGone, NotThere, Refused, Unavailable
 from runs_fleet.models import Machine, MachineOrder, MachineStatus, Market, Rung, RunnerSpec
 from runs_fleet.providers.k8s import manifests, marks, states
 from runs_fleet.providers.k8s.caches import Caches
@@ -99,7 +99,7 @@ class K8sProvider:
             raise Refused(f"Job {order.runner} is there, and not of fleet {self._site.fleet}")
         if states.has_ended(job):
             self.terminate(order.runner)
-            raise NoCapacity(f"Job {order.runner} has ended already")
+            raise MachineGone(f"Job {order.runner} has ended already")
         if not states.is_alive(job):
             raise Unavailable(f"Job {order.runner} is being removed")
         return job
