@@ -24,7 +24,8 @@ from runs_fleet.deadlines import (
     unreachable,
     wake_at,
 )
-from runs_fleet.ledger import MAX_RUNTIME, RESULTS, Ledger, Runner
+from runs_fleet.demand import RESULTS
+from runs_fleet.ledger import MAX_RUNTIME, Ledger, Runner
 from runs_fleet.lending import Send
 from runs_fleet.models import Rung
 from runs_fleet.outdated import OUTDATED_REASON, outdated

@@ -5,6 +5,9 @@ from datetime import datetime
 
 from runs_fleet.models import JobEvent, Phase
 
+RESULTS = frozenset(
+    {"Succeeded", "SucceededWithIssues", "Failed", "Canceled", "Skipped", "Abandoned"}
+)
 ORDER: dict[Phase, int] = {"queued": 0, "in_progress": 1, "completed": 2}
 
 

@@ -1,26 +1,20 @@
-"""What one lifecycle knows: its job's demand, and each runner made for it; no I/O, no clock.
-
-GitHub never binds a job to a runner, so the two are kept apart: the demand ends only when GitHub
-has concluded the job, a runner's story only when its machine is gone.
-"""
+"""What one lifecycle knows: its job's demand, and each runner made for it; no I/O, no clock."""
 
 from dataclasses import dataclass, field
 from datetime import datetime
 
 from runs_fleet import names
-from runs_fleet.demand import Demand
+from runs_fleet.demand import RESULTS, Demand
 from runs_fleet.loans import Loans
 from runs_fleet.models import JobEvent, JobRequest, Machine, MachineEvent, RunnerReport
 from runs_fleet.pools.dealings import Dealings
 
 # What ended the demand without GitHub's word is void once GitHub says that the job has a runner.
 REVOCABLE = frozenset({"gave_up", "vanished"})
-RESULTS = frozenset(
-    {"Succeeded", "SucceededWithIssues", "Failed", "Canceled", "Skipped", "Abandoned"}
-)
 CONFIG_LEFT = "config not removed"
 INTERRUPTED = "interrupted"
 MAX_RUNTIME = "max_runtime"
+MOST_EARLY = 20
 
 
 @dataclass
@@ -194,6 +188,7 @@ class Ledger:
     traces: int = 0
     trace_at: datetime | None = None
     mourned: MachineEvent | None = None
+    early: list[MachineEvent] = field(default_factory=list)
     rerun: str = ""
     told: str = ""
 
@@ -241,6 +236,9 @@ class Ledger:
         """Take in that an order was fulfilled."""
         runner.machine, runner.created_at, runner.doubtful = machine, now, False
         self.rest_until, self.passes = None, 0
+        early, self.early = self.early, []
+        for event in early:
+            self.note_machine(event, now)
 
     def note_kept(self, runner: Runner, now: datetime, *, busy: bool) -> None:
         """Take in that a runner could not be removed yet: look again, less and less often."""
@@ -275,6 +273,9 @@ class Ledger:
 
     def note_machine(self, event: MachineEvent, now: datetime) -> None:
         """Fold what the cloud says of a machine; a stranger changes nothing."""
+        if any(runner.machine is None for runner in self.held):
+            # It may be of the machine that the answer to an order is about to name.
+            self.early = [*self.early[-MOST_EARLY:], event]
         for runner in self.runners:
             if runner.machine and runner.machine.machine_id == event.machine_id:
                 runner.fold_machine(event, now)

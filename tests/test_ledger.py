@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from runs_fleet.demand import ORDER, Demand
-from runs_fleet.models import JobEvent, MachineEvent, Phase
+from runs_fleet.models import JobEvent, Machine, MachineEvent, Phase
 from tests.ledgers import (
     JOB,
     MINE,
@@ -230,3 +230,13 @@ def test_what_befell_a_pools_machine_before_it_was_given_is_no_loss(
         MachineEvent(machine_id="i-1", kind="gone", cause="stopping", at=at(seconds)), at(6)
     )
     assert ledger.runners[0].lost == lost
+
+
+def test_news_of_a_machine_that_comes_before_its_answer_counts() -> None:
+    ledger = waiting(one_call=True)
+    runner = ledger.next_runner(at(0))
+    runner.doubtful = True
+    told = MachineEvent(machine_id="i-1", kind="gone", cause="terminated", at=at(1))
+    ledger.note_machine(told, at(1))
+    ledger.note_machine_made(runner, Machine(machine_id="i-1"), at(2))
+    assert (runner.lost, runner.lost_at, ledger.early) == ("terminated", at(1), [])
