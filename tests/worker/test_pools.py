@@ -18,6 +18,7 @@ from runs_fleet.pools.status import PoolStatus
 from runs_fleet.pools.stores import MemoryPoolStore
 from runs_fleet.pools.wire import PoolSettings
 from runs_fleet.ports import Message
+from tests.lifecycles import eventually
 from tests.pools.managing import Ports, keeping
 from tests.pools.worlds import definition
 from worker.deliveries import ReportDeliveries
@@ -143,4 +144,9 @@ async def test_what_a_members_agent_says_goes_to_its_pool(kept: Keeping, tempora
     deliver = ReportDeliveries(temporal, secret=SECRET)
     assert await deliver(Message(handle="1", body=body)) == "signalled"
     handle = temporal.get_workflow_handle(names.pool("ec2", mine.name))
-    assert '"signalName": "report"' in (await handle.fetch_history()).to_json()
+
+    async def heard() -> bool:
+        # While the manager takes a turn, Temporal keeps signals for the history's next event.
+        return '"signalName": "report"' in (await handle.fetch_history()).to_json()
+
+    assert await eventually(heard)
