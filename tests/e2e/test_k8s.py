@@ -31,7 +31,7 @@ def world(
         modes=("k8s", "ec2"),
         troubled=True,
         levers=Levers(boot_seconds=0.2, boot_spread=0.1),
-        env={"RUNS_FLEET_FINISH_GRACE": "2s", "RUNS_FLEET_BUSY_LOOK": "1s"},
+        env={"RUNS_FLEET_FINISH_GRACE": "20s", "RUNS_FLEET_BUSY_LOOK": "1s"},
     )
     with World(plan, home=tmp_path_factory.mktemp("k8s")) as running:
         yield running
@@ -75,7 +75,8 @@ async def test_a_job_gets_a_pod_of_its_own_which_goes_with_all_its_objects(fleet
     job_id = fleet.send(label=f"{ON_K8S}/private=true")
     outcome = await ended(fleet, job_id)
     assert (outcome.state, outcome.conclusion) == ("completed", "success")
-    assert [pod.exit_code for pod in pods(fleet, job_id)] == [0]
+    # A runner that ends by itself is not cut short, however busy the machine is.
+    await fleet.until(lambda: [pod.exit_code for pod in pods(fleet, job_id)] == [0], what="its end")
     assert outcome.runner == f"runs-fleet-{job_id}-1"
 
 
