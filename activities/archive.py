@@ -11,7 +11,7 @@ from activities.verdicts import verdicts
 from runs_fleet.census import EndedCall, EndedRoll, Kept, Owners
 from runs_fleet.errors import FleetError, Refused
 from runs_fleet.outcomes import JobOutcome
-from runs_fleet.ports import Archive
+from runs_fleet.sweep_ports import Archive
 
 READERS = 8
 # An archive that writes together what comes together gets most of a call at once.

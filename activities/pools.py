@@ -8,7 +8,7 @@ from temporalio import activity
 from activities.verdicts import verdicts
 from runs_fleet import reports
 from runs_fleet.errors import NameTaken, Refused, RunnerBusy
-from runs_fleet.models import Registration, ReleaseResult
+from runs_fleet.models import Registration
 from runs_fleet.pools.ports import Placeholders, WarmMachines
 from runs_fleet.pools.standby import StandbyConfig
 from runs_fleet.pools.wire import (
@@ -23,6 +23,7 @@ from runs_fleet.pools.wire import (
     PoolSurvey,
 )
 from runs_fleet.ports import ConfigStore, GitHub, JitRunner, RunnerConfig
+from runs_fleet.releases import ReleaseResult
 
 
 class PoolActivities:

@@ -23,8 +23,6 @@ from runs_fleet.models import (
     MachineStatus,
     Registration,
     RegistrationRequest,
-    ReleaseRequest,
-    ReleaseResult,
     RunnerLookup,
 )
 from runs_fleet.placed import Placed, Placement
@@ -39,6 +37,7 @@ from runs_fleet.ports import (
     Telemetry,
 )
 from runs_fleet.registering import BY_TOKEN, Registrar
+from runs_fleet.releases import ReleaseRequest, ReleaseResult
 
 # Runners whose activities were given up meanwhile leave theirs behind.
 MOST_UNSTORED = 1000

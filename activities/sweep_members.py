@@ -11,7 +11,8 @@ from runs_fleet.census import Removal
 from runs_fleet.models import Scope
 from runs_fleet.names import pool_of
 from runs_fleet.pools.abandoned import Abandoned, Keepers, Pools, PoolStates, registered_as
-from runs_fleet.ports import ConfigStore, Inventory, SweptGitHub
+from runs_fleet.ports import ConfigStore
+from runs_fleet.sweep_ports import Inventory, SweptGitHub
 
 
 class MemberActivities:

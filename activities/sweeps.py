@@ -30,7 +30,8 @@ from runs_fleet.errors import FleetError, RateLimited, Refused, RunnerBusy
 from runs_fleet.github.events import JobQueued
 from runs_fleet.hooks import HookReading, HookState, Redelivery
 from runs_fleet.models import MachineStatus, Registration, Scope
-from runs_fleet.ports import ConfigStore, Inventory, Lifecycles, Provider, SweptGitHub
+from runs_fleet.ports import ConfigStore, Provider
+from runs_fleet.sweep_ports import Inventory, Lifecycles, SweptGitHub
 
 SOURCE = "sweep"
 # Gives a job its lifecycle, and says in a word what came of it; repeats are harmless.

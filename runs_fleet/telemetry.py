@@ -7,7 +7,7 @@ from typing import Literal
 
 from runs_fleet.glossary import CAUSES
 from runs_fleet.ledger import Ledger, Runner
-from runs_fleet.models import RunnerFacts
+from runs_fleet.releases import RunnerFacts
 
 # docs/valkey.md has a row for each.
 FIELDS = {

@@ -7,7 +7,8 @@ import pytest
 from runs_fleet import answers
 from runs_fleet.answers import Failure
 from runs_fleet.ledger import Ledger
-from runs_fleet.models import JobEvent, Machine, MachineStatus, Registration, ReleaseResult
+from runs_fleet.models import JobEvent, Machine, MachineStatus, Registration
+from runs_fleet.releases import ReleaseResult
 from tests.ledgers import JOB, MINE, THEIRS, at, booting, idle, says_github, waiting
 
 GONE = ReleaseResult()

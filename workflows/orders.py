@@ -9,12 +9,12 @@ from runs_fleet.models import (
     Machine,
     MachineOrder,
     RegistrationRequest,
-    ReleaseRequest,
     Rung,
     RunnerSpec,
 )
 from runs_fleet.placed import Placement
 from runs_fleet.pools.wire import MemberTake
+from runs_fleet.releases import ReleaseRequest
 
 
 def machine(ledger: Ledger, runner: Runner, rung: Rung) -> MachineOrder:

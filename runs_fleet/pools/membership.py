@@ -4,16 +4,11 @@ from datetime import datetime, timedelta
 
 from runs_fleet import names
 from runs_fleet.answers import Failure
-from runs_fleet.models import (
-    JobEvent,
-    MachineEvent,
-    Registration,
-    ReleaseResult,
-    RunnerReport,
-)
+from runs_fleet.models import JobEvent, MachineEvent, Registration, RunnerReport
 from runs_fleet.pools import claims
 from runs_fleet.pools.state import Job, Member, PoolState
 from runs_fleet.pools.wire import MemberLaunched, PoolAnswer
+from runs_fleet.releases import ReleaseResult
 
 FIRST_REST, LONGEST_REST = timedelta(seconds=10), timedelta(minutes=10)
 REFUSED_REST = timedelta(minutes=5)

@@ -6,14 +6,7 @@ from functools import partial
 from typing import Literal
 
 from runs_fleet import names
-from runs_fleet.models import (
-    JobEvent,
-    Machine,
-    MachineEvent,
-    Registration,
-    ReleaseResult,
-    RunnerReport,
-)
+from runs_fleet.models import JobEvent, Machine, MachineEvent, Registration, RunnerReport
 from runs_fleet.pools import membership, surveys
 from runs_fleet.pools.orders import Calls
 from runs_fleet.pools.replay import Job, Metered, Replay
@@ -25,6 +18,7 @@ from runs_fleet.pools.wire import (
     PoolAnswer,
     PoolFacts,
 )
+from runs_fleet.releases import ReleaseResult
 
 CALL = timedelta(seconds=1)
 SITE = "backtest"

@@ -13,9 +13,9 @@ import redis
 from runs_fleet import telemetry
 from runs_fleet.aws.errors import translated as translated_aws
 from runs_fleet.errors import FleetError, Refused
-from runs_fleet.models import RunnerFacts
 from runs_fleet.queues.valkey import TELEMETRY
 from runs_fleet.queues.valkey_client import translated
+from runs_fleet.releases import RunnerFacts
 from runs_fleet.telemetry import Metric
 
 MOST_ENTRIES = 10_000

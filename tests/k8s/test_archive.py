@@ -11,12 +11,12 @@ import pytest
 
 from runs_fleet.errors import Refused, Unavailable
 from runs_fleet.outcomes import JobOutcome, Timings
-from runs_fleet.ports import Archive
 from runs_fleet.providers.ec2.archive import DynamoArchive
 from runs_fleet.providers.k8s import archive as k8s_archive
 from runs_fleet.providers.k8s.archive import K8sArchive
 from runs_fleet.providers.k8s.cluster import CONFIG_MAPS, Cluster, Kind
 from runs_fleet.providers.k8s.rest import Json
+from runs_fleet.sweep_ports import Archive
 from tests.simulator.waiting import until
 
 NOON = datetime(2026, 7, 1, 12, tzinfo=UTC)

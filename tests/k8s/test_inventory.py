@@ -11,7 +11,7 @@ from runs_fleet.models import MachineOrder, RunnerSpec
 from runs_fleet.pools import abandoned
 from runs_fleet.pools.definition import Cache
 from runs_fleet.pools.wire import PlaceholderOrder
-from runs_fleet.ports import Inventory, RunnerConfig
+from runs_fleet.ports import RunnerConfig
 from runs_fleet.providers.k8s import manifests
 from runs_fleet.providers.k8s.cluster import (
     CONFIG_MAPS,
@@ -30,6 +30,7 @@ from runs_fleet.providers.k8s.placeholders import K8sPlaceholders
 from runs_fleet.providers.k8s.provider import K8sProvider
 from runs_fleet.providers.k8s.rest import Json
 from runs_fleet.providers.k8s.site import Site, Storage
+from runs_fleet.sweep_ports import Inventory
 from simulator.kube.cluster import Cluster as ControlPlane
 from tests.k8s.orders import order
 from tests.simulator.waiting import until

@@ -8,10 +8,11 @@ from activities.verdicts import verdicts
 from runs_fleet import lending, tidings
 from runs_fleet.ledger import Ledger
 from runs_fleet.loans import LoanNews
-from runs_fleet.models import JobEvent, MachineEvent, ReleaseRequest
+from runs_fleet.models import JobEvent, MachineEvent
 from runs_fleet.notices import Notice, Told
 from runs_fleet.placed import Placed, Placement
 from runs_fleet.pools.wire import PoolClaim, PoolLeave
+from runs_fleet.releases import ReleaseRequest
 from tests.model.chaos import Chaos
 from tests.model.clock import Clock
 from tests.model.cloud import Cloud

@@ -6,7 +6,7 @@ from typing import Any
 
 from runs_fleet import names
 from runs_fleet.answers import Failure
-from runs_fleet.models import Arch, Machine, ReleaseResult, RunnerReport, RunnerSpec, Span
+from runs_fleet.models import Arch, Machine, RunnerReport, RunnerSpec, Span
 from runs_fleet.pools import claims, membership, surveys, turning
 from runs_fleet.pools.definition import PoolDefinition, Targets
 from runs_fleet.pools.orders import Calls
@@ -23,6 +23,7 @@ from runs_fleet.pools.wire import (
     PoolLeave,
     PoolSurvey,
 )
+from runs_fleet.releases import ReleaseResult
 
 NOON = datetime(2025, 6, 2, 12, tzinfo=UTC)
 SPEC = RunnerSpec(cpu=Span(least=4, most=8), ram=Span(least=8), arch="arm64")

@@ -12,9 +12,10 @@ from botocore.stub import Stubber
 
 from runs_fleet import telemetry
 from runs_fleet.ledger import Ledger
-from runs_fleet.models import RunnerFacts, RunnerSpec
+from runs_fleet.models import RunnerSpec
 from runs_fleet.queues.telemetry import CloudWatchTelemetry, ValkeyTelemetry
 from runs_fleet.queues.valkey import TELEMETRY, connect
+from runs_fleet.releases import RunnerFacts
 from simulator.valkey import ValkeyServer
 from tests.ec2.servers import bare_moto, session
 from tests.ledgers import JOB, at, booting, made, running, says_github

@@ -4,7 +4,8 @@ import pytest
 
 from activities.runners import RunnerActivities
 from runs_fleet import telemetry
-from runs_fleet.models import ReleaseRequest, RunnerFacts, Scope
+from runs_fleet.models import Scope
+from runs_fleet.releases import ReleaseRequest, RunnerFacts
 from tests.fakes import MemoryConfigs, MemoryGitHub, MemoryProvider
 from tests.ledgers import MINE, booting
 

@@ -13,7 +13,7 @@ from activities.archive import ArchiveActivities, EndedLifecycles, archive_activ
 from runs_fleet import sweeping
 from runs_fleet.census import Owners, Part, SweepLimits, SweepReport, SweepRequest, SweepState
 from runs_fleet.errors import Refused, Unavailable
-from runs_fleet.ports import Archive
+from runs_fleet.sweep_ports import Archive
 from tests.sweep.archives import MemoryArchive, MemoryEnded
 from tests.sweep.fakes import Outside
 from tests.sweep.worlds import serving, swept

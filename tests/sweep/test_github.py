@@ -10,7 +10,7 @@ from runs_fleet.github.client import GitHubClient
 from runs_fleet.github.sweep import SweepClient
 from runs_fleet.hooks import Hook
 from runs_fleet.models import Scope
-from runs_fleet.ports import SweptGitHub
+from runs_fleet.sweep_ports import SweptGitHub
 from simulator.github import Chaos, GitHubWorld, JobPlan, RunPlan
 from simulator.github.plans import Drain
 

@@ -10,7 +10,7 @@ import pytest
 from runs_fleet.aws.clients import Clients
 from runs_fleet.errors import RateLimited, Unavailable
 from runs_fleet.models import Arch, MachineOrder
-from runs_fleet.ports import Inventory, RunnerConfig
+from runs_fleet.ports import RunnerConfig
 from runs_fleet.providers.ec2.catalog import InstanceCatalog
 from runs_fleet.providers.ec2.inventory import Ec2Inventory
 from runs_fleet.providers.ec2.launching import Launching
@@ -19,6 +19,7 @@ from runs_fleet.providers.ec2.site import Site
 from runs_fleet.providers.ec2.ssm import SsmConfigStore
 from runs_fleet.providers.ec2.standby import Standby, StandbyQueues
 from runs_fleet.providers.ec2.warm import WarmEc2
+from runs_fleet.sweep_ports import Inventory
 from simulator.aws.client import AwsWorld
 from simulator.aws.models import Fault, Setup, Throttle
 from tests.ec2.orders import order

@@ -10,7 +10,7 @@ from runs_fleet import names
 from runs_fleet.census import RollCall
 from runs_fleet.models import JobRequest, MachineEvent, Scope
 from runs_fleet.pools.abandoned import Keepers
-from runs_fleet.ports import Lifecycles
+from runs_fleet.sweep_ports import Lifecycles
 from tests.fakes import MemoryProvider
 from tests.lifecycles import Start, eventually, request
 from worker.lifecycles import TemporalLifecycles

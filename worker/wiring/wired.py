@@ -32,8 +32,9 @@ from runs_fleet.github.events import JobQueued
 from runs_fleet.github.notices import GitHubNotices
 from runs_fleet.github.registrations import Registrations
 from runs_fleet.github.sweep import SweepClient
-from runs_fleet.ports import Archive, ConfigStore, Inventory, Provider
+from runs_fleet.ports import ConfigStore, Provider
 from runs_fleet.settings.worker import WorkerSettings
+from runs_fleet.sweep_ports import Archive, Inventory
 from worker.counts import Counts
 from worker.lifecycles import TemporalLifecycles
 from worker.pools import Definitions, FilePools, PoolKeeper
