@@ -10,27 +10,22 @@ from datetime import datetime
 from runs_fleet import claiming, lending, tidings
 from runs_fleet.claiming import Dealing, Hold
 from runs_fleet.deadlines import (
-    GITHUB_LAG,
-    NOT_REGISTERED,
     ask_at,
-    commanded,
-    deadline,
     give_up_at,
     order_at,
     overdue_at,
     overrun,
     release_at,
-    settled_at,
     unreachable,
     wake_at,
 )
-from runs_fleet.demand import RESULTS
-from runs_fleet.ledger import MAX_RUNTIME, Ledger, Runner
+from runs_fleet.judging import forced, judge, stolen
+from runs_fleet.ledger import Ledger, Runner
 from runs_fleet.lending import Send
 from runs_fleet.models import Rung
 from runs_fleet.outdated import OUTDATED_REASON, outdated
 from runs_fleet.placement import ladder
-from runs_fleet.reruns import look_at, lost_with_job, owes_rerun, perishing, trace_at, untraced
+from runs_fleet.reruns import look_at, owes_rerun, perishing, trace_at, untraced
 from runs_fleet.tidings import Inform
 
 SPOT_LOSSES = 2
@@ -154,11 +149,7 @@ def _after_the_job(ledger: Ledger, now: datetime) -> Step:
 
 def _for_others(ledger: Ledger, runner: Runner) -> bool:
     """Whether a runner has another job, or is kept for one: that may take hours."""
-    return _stolen(ledger, runner) or lending.promised(ledger, runner)
-
-
-def _stolen(ledger: Ledger, runner: Runner) -> bool:
-    return runner.serving is not None and runner.serving != ledger.request.job_id
+    return stolen(ledger, runner) or lending.promised(ledger, runner)
 
 
 def _for_the_job(ledger: Ledger, now: datetime) -> Step:
@@ -203,76 +194,6 @@ def owes_notice(ledger: Ledger) -> bool:
     return wanted and ledger.over in UNSERVED and not ledger.told
 
 
-def judge(ledger: Ledger, runner: Runner, now: datetime) -> str:
-    """Say why a runner should be let go of now, or nothing."""
-    if overrun(ledger, runner, now):
-        return MAX_RUNTIME
-    if _stolen(ledger, runner):
-        return "taken"
-    if lending.promised(ledger, runner):
-        return _wasted(ledger, runner, now)
-    if ledger.done:
-        return _parting(ledger, runner) if now >= settled_at(ledger, runner) else ""
-    if runner.running or _may_serve(ledger, runner):
-        return ""
-    return _needless(ledger, runner) or _failed(ledger, runner, now)
-
-
-def _needless(ledger: Ledger, runner: Runner) -> str:
-    """Whether the job runs elsewhere, and nobody else can use or wants this runner."""
-    elsewhere = ledger.demand.phase == "in_progress"
-    of_use = runner.registering and runner.name not in ledger.loans.unwanted
-    return "not_needed" if elsewhere and not of_use else ""
-
-
-def _failed(ledger: Ledger, runner: Runner, now: datetime) -> str:
-    return runner.lost if runner.lost_early else _stuck(ledger, runner, now)
-
-
-def _wasted(ledger: Ledger, runner: Runner, now: datetime) -> str:
-    """Name what keeps a runner from the other job that it was left to."""
-    at_work = runner.started_at is not None or runner.ended in RESULTS
-    return "taken" if at_work else _failed(ledger, runner, now)
-
-
-def _parting(ledger: Ledger, runner: Runner) -> str:
-    if ledger.over:
-        return ledger.over
-    return runner.lost if lost_with_job(ledger, runner) else "job_done"
-
-
-def _may_serve(ledger: Ledger, runner: Runner) -> bool:
-    """Whether the job runs on this runner, or on one that GitHub did not name."""
-    served = ledger.demand.runner
-    unnamed = served is None or ledger.runner(served) is runner
-    return ledger.demand.phase == "in_progress" and unnamed
-
-
-def _stuck(ledger: Ledger, runner: Runner, now: datetime) -> str:
-    """Name what keeps a runner from its job, which is queued, or runs on another one."""
-    if runner.ended and runner.ended not in RESULTS:
-        return runner.ended
-    if (told := runner.started_at or runner.ended_at) is not None:
-        return "taken" if _with_another(ledger, told) else ""
-    if now >= deadline(ledger.request.policy, runner):
-        return "no_pickup" if runner.ready_at else _late(runner)
-    return ""
-
-
-def _late(runner: Runner) -> str:
-    """Name what kept a machine from being ready: without an identity it had no chance."""
-    if runner.registering and not runner.answered:
-        return NOT_REGISTERED
-    return runner.stalled or "boot_timeout"
-
-
-def _with_another(ledger: Ledger, told: datetime) -> bool:
-    """Whether a runner that says it runs a job must have another one: GitHub knows, once asked."""
-    answered = ledger.answered_at
-    elsewhere = ledger.demand.phase == "in_progress"
-    return elsewhere or (answered is not None and answered >= told + GITHUB_LAG)
-
-
 def _create(ledger: Ledger, now: datetime) -> Create | None:
     """Choose the next order, unless one is out, or it is not time."""
     if ledger.demand.phase != "queued":
@@ -293,8 +214,3 @@ def rungs_of(ledger: Ledger) -> tuple[Rung, ...]:
     spec = request.spec
     assert spec is not None, "a refused job orders nothing"
     return ladder(spec, spot=request.run_attempt == 1 and losses < SPOT_LOSSES)
-
-
-def forced(ledger: Ledger, runner: Runner, now: datetime) -> bool:
-    """Whether even a busy runner goes: at its maximum runtime, or by an operator's word."""
-    return commanded(ledger, runner) or overrun(ledger, runner, now)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from runs_fleet import decisions
+from runs_fleet import decisions, judging
 from runs_fleet.decisions import Ask, Create, Done, Drop, End, Release, Wait, next_step
 from runs_fleet.models import Market
 from tests.ledgers import (
@@ -153,13 +153,13 @@ def test_an_operators_word_takes_a_busy_runner_of_this_job_only(
     ledger = idle()
     says_github(ledger, "in_progress", 40, job_id=job_id)
     ledger.over = "released"
-    assert decisions.forced(ledger, ledger.runners[0], at(60)) is force
+    assert judging.forced(ledger, ledger.runners[0], at(60)) is force
 
 
 def test_an_idle_runner_goes_by_the_guarded_order_even_then() -> None:
     ledger = idle()
     ledger.over = "released"
-    assert not decisions.forced(ledger, ledger.runners[0], at(60))
+    assert not judging.forced(ledger, ledger.runners[0], at(60))
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from runs_fleet import decisions
+from runs_fleet import judging
 from runs_fleet.ledger import Ledger
 from tests.ledgers import (
     OTHER,
@@ -24,7 +24,7 @@ HOURS = 3600.0
 
 
 def judged(ledger: Ledger, seconds: float) -> str:
-    return decisions.judge(ledger, ledger.runners[0], at(seconds))
+    return judging.judge(ledger, ledger.runners[0], at(seconds))
 
 
 def test_a_runner_is_kept_while_its_job_runs() -> None:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from runs_fleet import decisions, reruns, story
+from runs_fleet import judging, reruns, story
 from tests.ledgers import POLICY, at, booting, idle, running, says_cloud, says_github
 
 MESSAGE = "0/3 nodes are available: 3 Insufficient cpu."
@@ -21,15 +21,15 @@ def test_what_a_machine_waited_for_is_the_cause_of_its_end() -> None:
     ledger = booting()
     says_cloud(ledger, 20, kind="stalled", cause="ImagePullBackOff")
     runner = ledger.runners[0]
-    assert decisions.judge(ledger, runner, at(BOOTED - 1)) == ""
-    assert decisions.judge(ledger, runner, at(BOOTED)) == "ImagePullBackOff"
+    assert judging.judge(ledger, runner, at(BOOTED - 1)) == ""
+    assert judging.judge(ledger, runner, at(BOOTED)) == "ImagePullBackOff"
 
 
 @pytest.mark.parametrize("cause", ["OOMKilled", "Evicted"])
 def test_a_machine_that_ended_before_its_job_is_replaced(cause: str) -> None:
     ledger = idle()
     says_cloud(ledger, 35, cause=cause, taken=cause == "Evicted")
-    assert decisions.judge(ledger, ledger.runners[0], at(36)) == cause
+    assert judging.judge(ledger, ledger.runners[0], at(36)) == cause
 
 
 @pytest.mark.parametrize("taken", [True, False])

@@ -17,6 +17,7 @@ PARTS = frozenset(
         "claiming",
         "deadlines",
         "decisions",
+        "judging",
         "lending",
         "loans",
         "ledger",

@@ -5,8 +5,8 @@ import pytest
 from tests.model.mutants import Mistake, made
 
 WORLDS = 600
-DECISIONS, DEADLINES, ANSWERS = (
-    f"runs_fleet.{name}" for name in ("decisions", "deadlines", "answers")
+DECISIONS, JUDGING, DEADLINES, ANSWERS = (
+    f"runs_fleet.{name}" for name in ("decisions", "judging", "deadlines", "answers")
 )
 LEDGER, LENDING, RERUNS, CLAIMING = (
     f"runs_fleet.{name}" for name in ("ledger", "lending", "reruns", "claiming")
@@ -23,7 +23,7 @@ MISTAKES = {
         CLAIMING, "if final and not dealings.parted:", "if final and dealings.parted:"
     ),
     "even a busy runner is forced away": Mistake(
-        DECISIONS, "return commanded(ledger, runner) or overrun(ledger, runner, now)", "return True"
+        JUDGING, "return commanded(ledger, runner) or overrun(ledger, runner, now)", "return True"
     ),
     "a runner that GitHub calls busy counts as gone": Mistake(
         ANSWERS, "if answer.busy or unsure:", "if unsure:"
@@ -38,12 +38,12 @@ MISTAKES = {
         ANSWERS, "runner.doubtful = answer.kind not in NEVER_MADE", "runner.doubtful = False"
     ),
     "a finished job's runner is kept": Mistake(
-        DECISIONS,
+        JUDGING,
         'return runner.lost if lost_with_job(ledger, runner) else "job_done"',
         'return ""',
     ),
     "a stolen runner is still counted on": Mistake(
-        DECISIONS,
+        JUDGING,
         "return runner.serving is not None and runner.serving != ledger.request.job_id",
         "return False",
     ),

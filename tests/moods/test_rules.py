@@ -6,7 +6,8 @@ import pytest
 
 from runs_fleet import answers
 from runs_fleet.answers import Failure
-from runs_fleet.decisions import Create, End, judge, next_step
+from runs_fleet.decisions import Create, End, next_step
+from runs_fleet.judging import judge
 from runs_fleet.ledger import Ledger
 from tests.ledgers import answered, at, booting, made, waiting
 
