@@ -113,6 +113,7 @@ class _Machines:
     configs: SsmConfigStore
     standby: Standby
     warm: WarmEc2
+    budgets: AwsBudgets
 
 
 def _machines(
@@ -129,6 +130,7 @@ def _machines(
         configs,
         standby,
         WarmEc2(launching, standby),
+        budgets,
     )
 
 
@@ -150,7 +152,7 @@ def _cloud(
     standby = machines.standby
     inventory = Ec2Inventory(
         aws.ec2, aws.ssm, settings.ssm_prefix, fleet=settings.fleet, standby=standby.queues
-    )
+    ).sharing(machines.budgets.terminations)
     archive = _archive(settings, region)
     pools = _pools(settings, hub, machines)
     return wired.Cloud(machines.provider, standby.configs, inventory, archive, pools)

@@ -36,6 +36,8 @@ class AwsBudgets:
 
     launches: Budget = field(default_factory=partial(_launches, "launches", LAUNCH_RATE, unheard))
     starts: Budget = field(default_factory=partial(_launches, "starts", LAUNCH_RATE, unheard))
+    stops: Budget = field(default_factory=partial(Budget, "stops", burst=50, rate=5.0))
+    tags: Budget = field(default_factory=partial(Budget, "tags", burst=100, rate=10.0))
     terminations: Budget = field(
         default_factory=partial(Budget, "terminations", burst=50, rate=5.0)
     )
@@ -47,6 +49,8 @@ class AwsBudgets:
         return cls(
             launches=_launches("launches", launch_rate, told),
             starts=_launches("starts", launch_rate, told),
+            stops=Budget("stops", burst=50, rate=5.0, told=told),
+            tags=Budget("tags", burst=100, rate=10.0, told=told),
             terminations=Budget("terminations", burst=50, rate=5.0, told=told),
             parameters=Budget("parameters", burst=40, rate=20.0, told=told),
         )

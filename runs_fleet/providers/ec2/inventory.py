@@ -11,8 +11,10 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from runs_fleet import names
 from runs_fleet.aws.errors import code_of, translate, translated
+from runs_fleet.budget import Budget
 from runs_fleet.census import HeldConfig, OwnedMachine
 from runs_fleet.providers.ec2 import batches, instances, members
+from runs_fleet.providers.ec2.budgets import AwsBudgets, out_of
 from runs_fleet.providers.ec2.fleet import MANAGED_TAG
 from runs_fleet.providers.ec2.lookup import Lookup
 from runs_fleet.providers.ec2.provider import NOT_FOUND
@@ -50,7 +52,13 @@ class Ec2Inventory:
         self._ec2, self._ssm = ec2, ssm
         self._prefix = prefix.rstrip("/")
         self._fleet = fleet
+        self._budget = AwsBudgets().terminations
         self._lookup, self._standby = Lookup(ec2, fleet), standby
+
+    def sharing(self, terminations: Budget) -> Ec2Inventory:
+        """Have a sweep end machines out of the budget of those who end them otherwise."""
+        self._budget = terminations
+        return self
 
     def machines(self) -> list[OwnedMachine]:
         """List this fleet's machines that have not ended."""
@@ -71,7 +79,8 @@ class Ec2Inventory:
     def terminate(self, machine_id: str) -> None:
         """Terminate this one machine and no other; already gone is a success."""
         try:
-            self._ec2.terminate_instances(InstanceIds=[machine_id])
+            with out_of(self._budget):
+                self._ec2.terminate_instances(InstanceIds=[machine_id])
         except (ClientError, BotoCoreError) as error:
             if code_of(error) != NOT_FOUND:
                 raise translate(error, f"terminate {machine_id}") from error

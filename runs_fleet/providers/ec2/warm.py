@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING
 from botocore.exceptions import BotoCoreError, ClientError
 
 from runs_fleet.aws.errors import code_of, translate, translated
-from runs_fleet.budget import Budget
 from runs_fleet.errors import NoCapacity, Refused, Unavailable
 from runs_fleet.models import RunnerSpec
 from runs_fleet.pools.wire import MemberLaunched, MemberOrder, MemberStatus
 from runs_fleet.providers.ec2 import instances, members
+from runs_fleet.providers.ec2.budgets import out_of
 from runs_fleet.providers.ec2.launching import Launching
 from runs_fleet.providers.ec2.standby import Standby
 from runs_fleet.providers.ec2.switching import NOT_FOUND, Switch
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from types_boto3_ec2.type_defs import InstanceStateChangeTypeDef, InstanceTypeDef
 
 REMEMBERED = 1000
-STOPS, STOPS_AT_ONCE = 5.0, 50.0
 
 
 class WarmEc2:
@@ -32,9 +31,9 @@ class WarmEc2:
     def __init__(self, launching: Launching, standby: Standby) -> None:
         self._launching, self._standby = launching, standby
         self._ec2, self._lookup = launching.ec2, launching.lookup
-        self._starts = Switch("start", self._start, launching.budgets.starts)
-        stops = Budget("stops", burst=STOPS_AT_ONCE, rate=STOPS)
-        self._stops = Switch("stop", self._stop, stops)
+        self._budgets = launching.budgets
+        self._starts = Switch("start", self._start, self._budgets.starts)
+        self._stops = Switch("stop", self._stop, self._budgets.stops)
         self._takers = _Takers()
 
     def launch(self, order: MemberOrder) -> MemberLaunched:
@@ -52,7 +51,7 @@ class WarmEc2:
         self._takers.note(machine_id, runner)
         if not (start and self._starts.turn(machine_id) == "stopped"):
             self._check(machine_id, runner, may_stop=start)
-        with translated(f"mark {machine_id}"):
+        with translated(f"mark {machine_id}"), out_of(self._budgets.tags):
             self._ec2.create_tags(Resources=[machine_id], Tags=members.mark(runner, repo))
 
     def stop(self, machine_id: str) -> None:
@@ -76,7 +75,7 @@ class WarmEc2:
         found = list(self._lookup.tagged(members.MEMBER_TAG, member))
         alive = [each["InstanceId"] for each in found if not instances.is_gone(each)]
         if alive:
-            with translated(f"terminate {member}"):
+            with translated(f"terminate {member}"), out_of(self._budgets.terminations):
                 self._ec2.terminate_instances(InstanceIds=alive)
         known = [machine_id] if machine_id else []
         for each in dict.fromkeys([*known, *(raw["InstanceId"] for raw in found)]):
@@ -122,7 +121,8 @@ class WarmEc2:
 
     def _is_terminated(self, machine_id: str) -> bool:
         try:
-            self._ec2.terminate_instances(InstanceIds=[machine_id])
+            with out_of(self._budgets.terminations):
+                self._ec2.terminate_instances(InstanceIds=[machine_id])
         except (ClientError, BotoCoreError) as error:
             if code_of(error) == NOT_FOUND:
                 return False
