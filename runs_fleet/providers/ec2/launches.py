@@ -171,7 +171,7 @@ class Launches:
 
     def _again(self, batch: Batch, order: MachineOrder) -> Machine:
         """Find what an order's call has made, by making it once more if need be."""
-        answers = self._launch(batch) if batch.is_lone else self._shared(batch)
+        answers = self._paid(batch) if batch.is_lone else self._shared(batch)
         mine = answers[batch.place(order)]
         if isinstance(mine, FleetError):
             raise mine
@@ -195,6 +195,10 @@ class Launches:
         found = list(self._lookup.tagged(batches.BATCH_TAG, batch.token))
         if found:
             return self._paired(batch, found)
+        return self._paid(batch)
+
+    def _paid(self, batch: Batch) -> Sequence[Answer[Machine]]:
+        """Make a call that nobody has waited for the budget of."""
         wait = self._terms.budget.take()
         if wait > 0:
             raise RateLimited(f"{self._terms.budget.name} waits for its turn", after=wait)
