@@ -28,12 +28,12 @@ class WarmMachines(Protocol):
         """Mark a member as this runner's, for a job of `repo`, and start it if it is stopped.
 
         Raises NoCapacity when it cannot start now or is gone, Refused when it bears the mark of
-        another runner.
+        another runner, Unavailable while it is still stopping.
         """
         ...
 
     def stop(self, machine_id: str) -> None:
-        """Stop a member; stopping, stopped and gone are a success."""
+        """Stop a member; stopping, stopped and gone are a success. A runner's is Refused."""
         ...
 
     def remove(self, member: str, machine_id: str | None) -> bool:
