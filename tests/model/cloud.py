@@ -1,4 +1,4 @@
-"""The cloud in the model: machines that boot, run an agent, and may be taken away."""
+"""The cloud in the model: machines that boot, get an agent its config, and may be taken away."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -11,44 +11,16 @@ from runs_fleet.models import (
     MachineOrder,
     MachineStatus,
     Market,
-    ReportKind,
-    RunnerReport,
 )
 from runs_fleet.ports import RunnerConfig
+from tests.model.agents import Agents
 from tests.model.chaos import Chaos, reachable, within
 from tests.model.clock import Clock
-from tests.model.github import GitHub, Job, Registered
+from tests.model.github import GitHub, Job
+from tests.model.hosts import Host, Told
 
 CONFIG_TIMEOUT = 600.0
 LEASE = 700.0
-
-
-@dataclass
-class Host:
-    """One machine with its agent."""
-
-    machine: Machine
-    runner: str
-    born: float
-    visible_at: float
-    alive: bool = True
-    ended_at: float | None = None
-    taken: bool = False
-    booted: bool = False
-    config: RunnerConfig | None = None
-    registered: Registered | None = None
-    job: Job | None = None
-    result: str = ""
-    noticed: bool = False
-
-
-@dataclass
-class Told:
-    """Where agents' and the cloud's words go."""
-
-    report: Callable[[RunnerReport], None]
-    event: Callable[[str, MachineEvent], None]
-    log: Callable[..., None]
 
 
 @dataclass
@@ -66,6 +38,10 @@ class Cloud:
     may_force: Callable[[Host], bool] = lambda host: False
     force: bool = False
     faults: int = 0
+    agents: Agents = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.agents = Agents(self.clock, self.chaos, self.github, self.told, self._end)
 
     # What the product calls.
 
@@ -173,57 +149,7 @@ class Cloud:
         left = self.chaos.rng.random() < 0.05
         if not left:
             self.delete(host.machine.machine_id)
-        self._say(host, "ready", detail="config not removed" if left else "")
-        self.clock.after(self.chaos.between(0.5, 3), lambda: self._connect(host, config))
-
-    def _connect(self, host: Host, config: RunnerConfig) -> None:
-        found = self.github.runners.get(host.runner)
-        if not host.alive:
-            return
-        if self.chaos.hits("breaks"):
-            self.faults += 1
-            self._finish(host, "broken", kind="failed")
-            return
-        if found is None or str(found.runner_id) != config.jit_config:
-            self._finish(host, "registration_lost")
-            return
-        host.registered, found.accept = found, lambda job: self._accept(host, job)
-        self.clock.after(config.idle_limit, lambda: self._idle(host))
-        if self.chaos.hits("idle_dropped"):
-            self.clock.after(self.chaos.between(120, 360), lambda: self._unregister(host))
-        self.github.assign()
-
-    def _idle(self, host: Host) -> None:
-        if host.job is None:
-            self._finish(host, "idle")
-
-    def _unregister(self, host: Host) -> None:
-        """GitHub drops a runner that has waited for some minutes."""
-        found = host.registered
-        if found and found.job is None and self.github.runners.get(host.runner) is found:
-            self.faults += 1
-            del self.github.runners[host.runner]
-            self._finish(host, "registration_lost")
-
-    def _accept(self, host: Host, job: Job) -> None:
-        self.clock.after(self.chaos.between(0.2, 4), lambda: self._start(host, job))
-
-    def _start(self, host: Host, job: Job) -> None:
-        if not host.alive or host.result or not self.github.start(job):
-            return
-        host.job = job
-        self.told.log("starts", job.job_id, host.runner)
-        self._say(host, "started", job=str(job.job_id))
-        bad = self.chaos.rng.random() < 0.2
-        conclusion, result = ("failure", "Failed") if bad else ("success", "Succeeded")
-        self.clock.after(job.seconds, lambda: self._complete(host, conclusion, result))
-
-    def _complete(self, host: Host, conclusion: str, result: str, *, detail: str = "") -> None:
-        """A job comes to its end on a machine that is still there."""
-        if not host.alive or host.job is None or host.job.over:
-            return
-        self.github.conclude(host.job, conclusion)
-        self.clock.after(1, lambda: self._finish(host, result, detail=detail))
+        self.agents.begin(host, config, left=left)
 
     def cancel(self, job: Job) -> None:
         """Somebody cancels a job at GitHub."""
@@ -234,20 +160,7 @@ class Cloud:
         if job.started_at is None:
             self.github.conclude(job, "cancelled")
         elif host is not None and host.alive:
-            self.clock.after(5, lambda: self._complete(host, "cancelled", "Canceled"))
-
-    def _finish(
-        self, host: Host, outcome: str, *, kind: ReportKind = "finished", detail: str = ""
-    ) -> None:
-        """The agent's runner ends; the agent ends its machine, unless it hangs."""
-        if not host.alive or host.result:
-            return
-        host.result = outcome
-        if host.registered and self.github.runners.get(host.runner) is host.registered:
-            host.registered.accept = None
-        self._say(host, kind, outcome=outcome, detail=detail)
-        if not self.chaos.hits("hangs"):
-            self.clock.after(self.chaos.between(1, 6), lambda: self._end(host))
+            self.clock.after(5, lambda: self.agents.complete(host, "cancelled", "Canceled"))
 
     def _end(self, host: Host) -> None:
         self._die(host, "shutting-down")
@@ -261,18 +174,18 @@ class Cloud:
             self._die(host, "terminated", taken=True)
             return
         host.noticed = True
-        self._say(host, "interrupted", detail="spot notice")
+        self.agents.say(host, "interrupted", detail="spot notice")
         self._event(host, "interruption", "terminate")
         if host.job is None:
-            self._finish(host, "interrupted")
+            self.agents.finish(host, "interrupted")
         self.clock.after(120, lambda: self._shut_down(host))
 
     def _shut_down(self, host: Host) -> None:
         """A noticed machine goes; sometimes its runner still has the time to say so."""
         if host.job and not host.job.over and self.chaos.rng.random() < 0.5:
             host.job.lost = True
-            self._complete(host, "cancelled", "Canceled", detail="interrupted")
-            self._say(host, "finished", outcome="Canceled", detail="interrupted")
+            self.agents.complete(host, "cancelled", "Canceled", detail="interrupted")
+            self.agents.say(host, "finished", outcome="Canceled", detail="interrupted")
         self._die(host, "shutting-down", taken=True)
 
     def _die(self, host: Host, cause: str, *, taken: bool = False) -> None:
@@ -288,10 +201,6 @@ class Cloud:
             job.lost = not self.force
             delay = self.chaos.rng.choice((29, 170, LEASE))
             self.clock.after(delay, lambda: self.github.conclude(job, "failure"))
-
-    def _say(self, host: Host, kind: ReportKind, **facts: str) -> None:
-        report = RunnerReport(runner=host.runner, kind=kind, at=self.clock.now, **facts)
-        self.told.report(report)
 
     def _event(self, host: Host, kind: Any, cause: str) -> None:
         event = MachineEvent(

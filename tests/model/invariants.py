@@ -131,7 +131,8 @@ def _too_many(world: World) -> Iterator[str]:
     thefts = sum(1 for job in world.github.jobs.values() if _stolen(job))
     jobs = len(world.github.jobs)
     given = len(world.pool.given)
-    most = jobs + thefts + given + world.cloud.faults + _calls_failed(world)
+    faults = world.cloud.faults + world.cloud.agents.faults
+    most = jobs + thefts + given + faults + _calls_failed(world)
     if len(world.cloud.hosts) > most:
         yield f"{len(world.cloud.hosts)} machines for {jobs} jobs, {thefts} thefts, at most {most}"
 

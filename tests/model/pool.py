@@ -10,7 +10,7 @@ from runs_fleet.models import Machine, Market
 from runs_fleet.pools.definition import Tier
 from runs_fleet.pools.wire import PoolAnswer, PoolClaim, PoolLeave
 from tests.model.clock import Clock
-from tests.model.cloud import Host
+from tests.model.hosts import Host
 from tests.model.warm import WarmCloud
 
 NAME = "warm"

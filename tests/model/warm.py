@@ -3,7 +3,8 @@
 from runs_fleet.errors import NoCapacity, Refused
 from runs_fleet.models import Machine, RunnerSpec
 from runs_fleet.pools.wire import MemberLaunched, MemberOrder, MemberStatus
-from tests.model.cloud import Cloud, Host
+from tests.model.cloud import Cloud
+from tests.model.hosts import Host
 
 
 class WarmCloud:

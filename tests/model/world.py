@@ -17,8 +17,9 @@ from runs_fleet.models import (
 )
 from tests.model.chaos import HOUR, Chaos
 from tests.model.clock import Clock
-from tests.model.cloud import Cloud, Host, Told
+from tests.model.cloud import Cloud
 from tests.model.github import GitHub, Job
+from tests.model.hosts import Host, Told
 from tests.model.lifecycle import Lifecycle
 from tests.model.outside import Outside
 from tests.model.pool import NAME, Pool
