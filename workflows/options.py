@@ -49,7 +49,7 @@ CREATE: Options = {
     **_options(call=10, patience=600, pause=20),
     "heartbeat_timeout": timedelta(seconds=5),
 }
-PLACE: Options = {**CREATE, "start_to_close_timeout": timedelta(seconds=30)}
+PLACE: Options = {**CREATE, "start_to_close_timeout": timedelta(seconds=28)}
 # A machine that is just stopping can be started in a minute; somewhere else a new one is faster.
 TAKE = _options(call=10, patience=60, pause=5)
 REGISTER = _options(call=20, patience=600, pause=30)
