@@ -37,7 +37,7 @@ class PoolManager:
 
     @workflow.init
     def __init__(self, state: PoolState) -> None:
-        state.begin(workflow.now())
+        operators.begin(state, workflow.now())
         turning.resumed(state)
         self._state = state
         self._calls, self._alarms = PoolCalls(), Alarms()

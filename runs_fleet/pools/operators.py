@@ -11,6 +11,15 @@ from runs_fleet.pools.wire import PoolOperation, PoolSettings
 CONFIGURED = "configure"
 
 
+def begin(state: PoolState, now: datetime) -> None:
+    """Begin, or go on; a new pool of a wrong definition ends before it does anything."""
+    if state.untried:
+        settings = PoolSettings(definition=state.definition)
+        state.refused = state.ending = refusal_of_settings(state, settings)
+    state.untried = False
+    state.begin(now)
+
+
 def refusal_of_settings(state: PoolState, settings: PoolSettings) -> str:
     """Say what is wrong with a new definition, and what to do about it, or nothing."""
     asked, own = settings.definition, state.definition
@@ -46,6 +55,8 @@ def configure(state: PoolState, settings: PoolSettings, now: datetime) -> None:
     other = state.definition.spec != settings.definition.spec
     state.definition = settings.definition
     state.resized = None
+    if state.refused:
+        state.refused = state.ending = ""
     state.operate(Operation(at=now, by=settings.by, kind=CONFIGURED))
     state.keep_at = None
     if other:

@@ -6,7 +6,7 @@ that only has calls to make.
 """
 
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from runs_fleet.pools import claims, lettings, placeholders, sizing
 from runs_fleet.pools.claims import Grant
@@ -14,6 +14,9 @@ from runs_fleet.pools.definition import Targets, Tier
 from runs_fleet.pools.lettings import Dismissal, Move
 from runs_fleet.pools.orders import Calls, calls
 from runs_fleet.pools.state import Member, PoolState
+
+# A manager that ends in its first task may never answer the update that began it.
+MOMENT = timedelta(seconds=1)
 
 
 @dataclass(frozen=True)
@@ -42,6 +45,8 @@ def plan(state: PoolState, now: datetime, *, calling: bool = True) -> PoolPlan:
     """Say what to do now; without `calling` nothing new is begun outside."""
     if grants := claims.grants(state, now):
         return PoolPlan(grants=grants)
+    if state.refused:
+        return _refused(state, now)
     targets, reasons = wanted(state, now)
     made = PoolPlan(targets=targets, reasons=reasons)
     if state.definition.mode == "k8s":
@@ -64,6 +69,13 @@ def wanted(state: PoolState, now: datetime) -> tuple[Targets, tuple[str, ...]]:
     resize: dict[Tier, int] | None = state.resized
     targets, reasons = sizing.wanted(state.definition, state.record, now, resize=resize)
     return targets, (*reasons, *filter(None, [claims.closed(state)]))
+
+
+def _refused(state: PoolState, now: datetime) -> PoolPlan:
+    """Do nothing but tell why, and end."""
+    assert state.begun_at is not None, "it has begun"
+    ends = state.begun_at + MOMENT
+    return PoolPlan(reasons=(claims.closed(state),), wake_at=ends, over=now >= ends)
 
 
 def _placeholders(state: PoolState, made: PoolPlan, now: datetime, *, calling: bool) -> PoolPlan:

@@ -148,7 +148,8 @@ class PoolState(Kept):
     `site` is what machines are made of, by the last survey; no survey yet, no launch. `departed`
     went while a survey was under way, which may still show them; the last one showed what was so
     at `shown_at`. `returned` were given by a manager before this one, and not used; `doubted`
-    volumes may have been lent by it.
+    volumes may have been lent by it. An `untried` definition was held to no rule before the manager
+    began; `refused` says what is wrong with it, and such a manager ends at once.
     """
 
     definition: PoolDefinition
@@ -168,6 +169,8 @@ class PoolState(Kept):
     resized: dict[Tier, int] | None = None
     recycle_at: datetime | None = None
     ending: str = ""
+    untried: bool = False
+    refused: str = ""
     site: str = ""
     surveying: bool = False
     survey_begun_at: datetime | None = None
