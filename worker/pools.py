@@ -12,7 +12,7 @@ from temporalio.exceptions import TemporalError
 
 from runs_fleet.errors import FleetError, Unavailable
 from runs_fleet.models import Mode
-from runs_fleet.pools import file
+from runs_fleet.pools import file, rules
 from runs_fleet.pools.definition import EphemeralPolicy, PoolDefinition
 from runs_fleet.pools.wire import PoolSettings
 from worker import managers
@@ -85,6 +85,8 @@ class PoolKeeper:
         """See to every pool once; what fails is for the next turn."""
         wanted = await self._wanted()
         for definition, source in wanted.values():
+            if self._is_wrong(definition, source):
+                continue
             try:
                 async with asyncio.timeout(self.call_limit):
                     await self._keep(definition, source)
@@ -99,6 +101,15 @@ class PoolKeeper:
         # What cannot be read may define any pool, and then no job calls for it.
         if policy is not None and not self._unread:
             await self._look_for_calls(policy, wanted)
+
+    def _is_wrong(self, definition: PoolDefinition, source: str) -> bool:
+        """Whether it breaks the rules, as one may that was kept by hand; that is said once."""
+        wrong = "; ".join(map(str, rules.mistakes(definition)))
+        if wrong and self._told.get(definition.name) != definition:
+            self._told[definition.name] = definition
+            facts = {"pool": definition.name, "source": source, "reason": wrong}
+            log.warning("pool refuses its definition", extra=facts)
+        return bool(wrong)
 
     async def _look_for_calls(self, policy: EphemeralPolicy, defined: Collection[str]) -> None:
         try:
