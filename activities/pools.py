@@ -5,6 +5,7 @@ from typing import Any
 
 from temporalio import activity
 
+from activities.registrations import unregister
 from activities.verdicts import verdicts
 from runs_fleet import reports
 from runs_fleet.errors import NameTaken, Refused, RunnerBusy
@@ -147,15 +148,10 @@ class PoolActivities:
         )
 
     def _unregister(self, wanted: MemberRelease) -> None:
-        """Delete the registration; without an id, whatever bears the name. Raises RunnerBusy."""
+        """Delete the registration, if there is any. Raises RunnerBusy."""
         if wanted.spent or not wanted.registered or wanted.scope is None:
             return
-        runner_id = wanted.runner_id
-        if runner_id is None:
-            found = self._github.find_runner(wanted.scope, wanted.runner)
-            runner_id = found.runner_id if found else None
-        if runner_id is not None:
-            self._github.delete_runner(wanted.scope, runner_id)
+        unregister(self._github, wanted.scope, runner=wanted.runner, runner_id=wanted.runner_id)
 
 
 def pool_activities(pools: PoolActivities) -> list[Callable[..., Any]]:

@@ -1,12 +1,14 @@
 """Makes a runner's machine, registers the runner, and takes both away."""
 
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
 from datetime import timedelta
-from typing import Self
+from typing import Any, Self
 
 from temporalio import activity
 
+from activities.registrations import unregister
 from activities.verdicts import verdicts
 from runs_fleet import reports
 from runs_fleet.errors import (
@@ -235,15 +237,22 @@ class RunnerActivities:
             self._warm.wake(request.wake)
 
     def _unregister(self, request: ReleaseRequest) -> None:
-        """Delete the registration; without an id, whatever bears the name. Raises RunnerBusy."""
+        """Delete the registration, if there is any. Raises RunnerBusy."""
         if request.spent or not request.registered:
             return
-        runner_id = request.runner_id
-        if runner_id is None:
-            found = self._github.find_runner(request.scope, request.runner)
-            runner_id = found.runner_id if found else None
-        if runner_id is not None:
-            self._github.delete_runner(request.scope, runner_id)
+        unregister(self._github, request.scope, runner=request.runner, runner_id=request.runner_id)
+
+
+def runner_activities(runners: RunnerActivities) -> list[Callable[..., Any]]:
+    """List what lifecycles and pools call for runners."""
+    return [
+        runners.create_machine,
+        runners.place_runner,
+        runners.register_runner,
+        runners.release_runner,
+        runners.find_machines,
+        runners.take_member,
+    ]
 
 
 def _tried_before() -> bool:

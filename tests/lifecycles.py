@@ -16,7 +16,7 @@ from temporalio.worker import Worker
 
 from activities.jobs import JobActivities
 from activities.notices import NoticeActivities
-from activities.runners import RunnerActivities
+from activities.runners import RunnerActivities, runner_activities
 from runs_fleet import names
 from runs_fleet.models import (
     JobEvent,
@@ -189,12 +189,7 @@ async def serving(
             task_queue=name,
             workflows=[RunnerLifecycle, SilentPool],
             activities=[
-                runners.create_machine,
-                runners.place_runner,
-                runners.register_runner,
-                runners.release_runner,
-                runners.take_member,
-                runners.find_machines,
+                *runner_activities(runners),
                 jobs.look_up_job,
                 jobs.rerun_job,
                 NoticeActivities(github.notices).tell,

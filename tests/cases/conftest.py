@@ -15,7 +15,7 @@ from temporalio.contrib.pydantic import pydantic_data_converter
 
 from activities.jobs import JobActivities
 from activities.notices import NoticeActivities
-from activities.runners import RunnerActivities
+from activities.runners import RunnerActivities, runner_activities
 from runs_fleet import names
 from simulator.ports import free_port
 from simulator.processes import die_with_parent, end
@@ -72,11 +72,7 @@ async def served(server: TemporalServer, address: str) -> AsyncIterator[Fleet]:
     )
     jobs = JobActivities(github)
     activities: list[Callable[..., Any]] = [
-        runners.create_machine,
-        runners.place_runner,
-        runners.register_runner,
-        runners.release_runner,
-        runners.find_machines,
+        *runner_activities(runners),
         jobs.look_up_job,
         jobs.rerun_job,
         NoticeActivities(github.notices).tell,

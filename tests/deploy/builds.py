@@ -19,7 +19,7 @@ from temporalio.worker import Worker
 
 from activities.jobs import JobActivities
 from activities.notices import NoticeActivities
-from activities.runners import RunnerActivities
+from activities.runners import RunnerActivities, runner_activities
 from runs_fleet.census import OwnedMachine
 from runs_fleet.models import Machine, MachineOrder, Scope
 from runs_fleet.ports import JitRunner
@@ -122,10 +122,7 @@ class Site:
         )
         jobs = JobActivities(self.github)
         return [
-            runners.create_machine,
-            runners.place_runner,
-            runners.register_runner,
-            runners.release_runner,
+            *runner_activities(runners),
             jobs.look_up_job,
             jobs.rerun_job,
             NoticeActivities(self.github.notices).tell,

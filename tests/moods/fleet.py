@@ -16,7 +16,7 @@ from temporalio.worker import Worker
 
 from activities.jobs import JobActivities
 from activities.notices import NoticeActivities
-from activities.runners import RunnerActivities
+from activities.runners import RunnerActivities, runner_activities
 from runs_fleet.github.client import GitHubClient
 from runs_fleet.github.notices import GitHubNotices
 from runs_fleet.models import Scope
@@ -85,10 +85,7 @@ class Fleet:
                 task_queue=self.queue,
                 workflows=[RunnerLifecycle],
                 activities=[
-                    runners.create_machine,
-                    runners.place_runner,
-                    runners.register_runner,
-                    runners.release_runner,
+                    *runner_activities(runners),
                     jobs.look_up_job,
                     jobs.rerun_job,
                     NoticeActivities(GitHubNotices(self.client.api)).tell,

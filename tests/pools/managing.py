@@ -17,7 +17,7 @@ from temporalio.worker import Worker
 with workflow.unsafe.imports_passed_through():
     from activities.jobs import JobActivities
     from activities.pools import PoolActivities, pool_activities
-    from activities.runners import RunnerActivities
+    from activities.runners import RunnerActivities, runner_activities
     from runs_fleet import names
     from runs_fleet.models import JobEvent, Phase, ReportKind, RunnerReport
     from runs_fleet.pools.state import PoolState
@@ -202,12 +202,7 @@ async def keeping(temporal: Client, ports: Ports) -> AsyncIterator[str]:
             workflows=[PoolManager, Asker, RunnerLifecycle],
             activities=[
                 *pool_activities(pools),
-                runners.create_machine,
-                runners.place_runner,
-                runners.register_runner,
-                runners.release_runner,
-                runners.take_member,
-                runners.find_machines,
+                *runner_activities(runners),
                 JobActivities(ports.github).look_up_job,
             ],
             activity_executor=threads,

@@ -12,7 +12,7 @@ from temporalio.worker import Worker
 
 from activities.jobs import JobActivities
 from activities.notices import NoticeActivities
-from activities.runners import RunnerActivities
+from activities.runners import RunnerActivities, runner_activities
 from tests.fakes import MemoryNotices
 from tests.stateful.site import Site
 from workflows.runner_lifecycle import RunnerLifecycle
@@ -26,11 +26,7 @@ class Workers:
         runners = RunnerActivities(site, site, site, report_secret="s" * 32, reports_address="q")
         jobs = JobActivities(site)
         self._activities: list[Callable[..., Any]] = [
-            runners.create_machine,
-            runners.place_runner,
-            runners.register_runner,
-            runners.release_runner,
-            runners.find_machines,
+            *runner_activities(runners),
             jobs.look_up_job,
             jobs.rerun_job,
             NoticeActivities(MemoryNotices()).tell,

@@ -12,7 +12,7 @@ from activities.archive import ArchiveActivities, archive_activities
 from activities.jobs import JobActivities
 from activities.notices import NoticeActivities
 from activities.pools import PoolActivities, pool_activities
-from activities.runners import RunnerActivities
+from activities.runners import RunnerActivities, runner_activities
 from activities.sweep_members import MemberActivities, member_activities
 from activities.sweeps import (
     CloudActivities,
@@ -140,12 +140,7 @@ def activities(
         cloud.provider, cloud.configs, inventory=cloud.inventory, github=swept
     )
     return [
-        runners.create_machine,
-        runners.place_runner,
-        runners.register_runner,
-        runners.release_runner,
-        runners.find_machines,
-        runners.take_member,
+        *runner_activities(runners),
         jobs.look_up_job,
         jobs.rerun_job,
         NoticeActivities(GitHubNotices(hub.api)).tell,
