@@ -3,19 +3,21 @@
 from collections.abc import Mapping
 from datetime import datetime
 
+from runs_fleet.pools import differences
 from runs_fleet.pools.definition import PoolDefinition, Tier
 from runs_fleet.pools.rules import mistakes
 from runs_fleet.pools.state import Operation, PoolState
 from runs_fleet.pools.wire import PoolOperation, PoolSettings
 
 CONFIGURED = "configure"
+# A hundred operations are kept, and they ride through every new history.
+LONGEST_REASON = 500
 
 
 def begin(state: PoolState, now: datetime) -> None:
     """Begin, or go on; a new pool of a wrong definition ends before it does anything."""
     if state.untried:
-        settings = PoolSettings(definition=state.definition)
-        state.refused = state.ending = refusal_of_settings(state, settings)
+        state.refused = state.ending = _broken(state.definition)
     state.untried = False
     state.begin(now)
 
@@ -28,8 +30,9 @@ def refusal_of_settings(state: PoolState, settings: PoolSettings) -> str:
             f"this is pool {own.name!r} of mode {own.mode}, not {asked.name!r} of {asked.mode}: "
             "send it to its own manager"
         )
-    found = [str(each) for each in mistakes(asked)]
-    return f"pool {asked.name!r}: {'; '.join(found)}" if found else ""
+    if not settings.by.strip():
+        return f"pool {asked.name!r}: {CONFIGURED} needs `by`: say who does it"
+    return _broken(asked)
 
 
 def refusal_of_operation(state: PoolState, asked: PoolOperation) -> str:
@@ -53,11 +56,12 @@ def configure(state: PoolState, settings: PoolSettings, now: datetime) -> None:
     if settings.definition == state.definition:
         return
     other = state.definition.spec != settings.definition.spec
+    reason = _changed(state.definition, settings.definition)
     state.definition = settings.definition
     state.resized = None
     if state.refused:
         state.refused = state.ending = ""
-    state.operate(Operation(at=now, by=settings.by, kind=CONFIGURED))
+    state.operate(Operation(at=now, by=settings.by, kind=CONFIGURED, reason=reason))
     state.keep_at = None
     if other:
         # What machines of another spec are made of, only the cloud can tell.
@@ -77,6 +81,22 @@ def operate(state: PoolState, asked: PoolOperation, now: datetime) -> None:
             state.recycle_at = now
         case "resize":
             state.resized = dict(asked.targets or {})
+
+
+def _broken(definition: PoolDefinition) -> str:
+    """Say which rules a definition breaks, or nothing."""
+    found = [str(each) for each in mistakes(definition)]
+    return f"pool {definition.name!r}: {'; '.join(found)}" if found else ""
+
+
+def _changed(before: PoolDefinition, after: PoolDefinition) -> str:
+    """Write down what a new definition changes."""
+    edits = (
+        f"{each.field}: {each.before or 'none'} -> {each.after or 'none'}"
+        for each in differences.between(before, after)
+    )
+    said = "; ".join(edits)
+    return said if len(said) <= LONGEST_REASON else f"{said[: LONGEST_REASON - 3]}..."
 
 
 def _problem(definition: PoolDefinition, asked: Mapping[Tier, int]) -> str:

@@ -149,10 +149,15 @@ def _row(line: MemberLine) -> str:
 def _done(state: PoolState) -> list[str]:
     last = state.operations[-MOST_SHOWN:]
     told = [
-        f"- {each.at:%Y-%m-%d %H:%M:%S} {each.kind} by {_plain(each.by)}: {_plain(each.reason)}"
+        f"- {each.at:%Y-%m-%d %H:%M:%S} {_what(each)} by {_plain(each.by)}: {_plain(each.reason)}"
         for each in reversed(last)
     ]
     return ["", "operations:", *told] if told else []
+
+
+def _what(operation: Operation) -> str:
+    targets = (operation.targets or {}).items()
+    return " ".join([operation.kind, *(f"{tier}={number}" for tier, number in targets)])
 
 
 def _line(state: PoolState, each: Member, now: datetime) -> MemberLine:
