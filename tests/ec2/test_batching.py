@@ -1,6 +1,7 @@
 """Requests of many threads become few calls."""
 
 import threading
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 
@@ -20,7 +21,7 @@ class Service:
 
     def __init__(self) -> None:
         self.calls: list[list[str]] = []
-        self.error: FleetError | None = None
+        self.error: BaseException | None = None
         self.refused: set[str] = set()
         self.gate = threading.Event()
         self.gate.set()
@@ -119,6 +120,15 @@ def test_what_befalls_the_call_befalls_all(
     service.error = error
     asked = ask(threads, gathering(service), "a", "b", "c")
     assert [each.exception(PATIENCE) for each in asked] == [error] * 3
+
+
+def test_who_is_stopped_during_the_call_stops_and_the_others_hear_of_it(
+    service: Service, threads: ThreadPoolExecutor
+) -> None:
+    service.error = KeyboardInterrupt()
+    asked = ask(threads, gathering(service), "a", "b", "c")
+    told = Counter(type(each.exception(PATIENCE)) for each in asked)
+    assert told == {KeyboardInterrupt: 1, Unavailable: 2}
 
 
 def test_while_the_budget_is_empty_nothing_is_called_and_all_hear_so(

@@ -123,6 +123,7 @@ class Gathering(Generic[Q, A]):
             if prepare is not None:
                 prepare(group.queries)
         except BaseException:
+            # Whatever stops this thread, the others wait for a call that it will not make.
             if group.entries[0] is entry:
                 _fail(group, Unavailable("whoever was about to call was stopped"))
             raise
@@ -254,8 +255,9 @@ class Gathering(Generic[Q, A]):
         try:
             answers = self._call(group.queries)
         except BaseException as error:
+            # Whatever stops this thread, the others wait for what it would have been answered.
             _fail(group, error)
-            return
+            raise
         for entry, answer in zip(group.entries, answers, strict=True):
             if isinstance(answer, FleetError):
                 entry.answer.set_exception(answer)
