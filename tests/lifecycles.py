@@ -47,12 +47,18 @@ JOB_IDS = itertools.count(9_000_000)
 PATIENCE = 90.0
 
 
-async def eventually(condition: Callable[[], Any]) -> Any:
+async def eventually(
+    condition: Callable[[], Any],
+    *,
+    what: str = "it",
+    look: float = 0.01,
+    patience: float = PATIENCE,
+) -> Any:
     """Wait until a condition holds (it may be awaitable), and give back what it gave."""
-    deadline = asyncio.get_running_loop().time() + PATIENCE
+    deadline = asyncio.get_running_loop().time() + patience
     while not (value := await _value(condition)):
-        assert asyncio.get_running_loop().time() < deadline, "it never came true"
-        await asyncio.sleep(0.01)
+        assert asyncio.get_running_loop().time() < deadline, f"{what} never came true"
+        await asyncio.sleep(look)
     return value
 
 

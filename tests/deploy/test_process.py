@@ -15,7 +15,7 @@ from simulator.aws.models import Levers
 from simulator.github.plans import JobPlan, RunPlan
 from simulator.world import Plan, World
 from tests.deploy.builds import said
-from tests.e2e.fleet import LABEL, OPEN, PATIENCE, Fleet
+from tests.e2e.fleet import LABEL, OPEN, Fleet
 from tests.lifecycles import eventually
 from worker import serving
 
@@ -75,7 +75,8 @@ async def made_current(fleet: Fleet, build: str) -> None:
 async def drained(fleet: Fleet, build: str) -> None:
     """Wait until no job is left that only this build can end."""
     version = f'TemporalWorkerDeploymentVersion="{serving.DEFAULT_DEPLOYMENT}:{build}"'
-    deadline = time.monotonic() + PATIENCE
-    while (await fleet.temporal.count_workflows(f"{version} AND {OPEN}")).count:
-        assert time.monotonic() < deadline, f"build {build} is never drained"
-        await asyncio.sleep(0.2)
+
+    async def idle() -> bool:
+        return not (await fleet.temporal.count_workflows(f"{version} AND {OPEN}")).count
+
+    await eventually(idle, what=f"the end of build {build}'s jobs", look=0.2)

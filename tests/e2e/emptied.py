@@ -7,6 +7,7 @@ import pytest
 from temporalio.client import WorkflowFailureError
 
 from tests.e2e.fleet import LOOK, Fleet
+from tests.lifecycles import eventually
 
 OPEN = 'WorkflowType="PoolManager" AND ExecutionStatus="Running"'
 NONE = "pools: []\n"
@@ -19,10 +20,11 @@ async def emptied(fleet: Fleet, file: Path) -> None:
     A worker begins a pool anew that it finds in its file, and may have read that just before.
     """
     await asyncio.to_thread(file.write_text, NONE)
-    deadline = asyncio.get_running_loop().time() + PATIENCE
-    while await _cancelled(fleet) or await asyncio.to_thread(fleet.left):
-        assert asyncio.get_running_loop().time() < deadline, "pools leave something behind"
-        await asyncio.sleep(LOOK)
+
+    async def empty() -> bool:
+        return not (await _cancelled(fleet) or await asyncio.to_thread(fleet.left))
+
+    await eventually(empty, what="the end of all that pools have", look=LOOK, patience=PATIENCE)
     await fleet.settled()
 
 

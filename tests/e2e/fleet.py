@@ -15,6 +15,7 @@ from simulator.aws.models import MachineRecord
 from simulator.github.books import DeliveryRecord, JobRecord, RunnerRecord
 from simulator.github.plans import JobPlan, RunPlan
 from simulator.world import World
+from tests.lifecycles import eventually
 from workflows.runner_lifecycle import RunnerLifecycle
 
 # The run's id in the label keeps a test's runners from the jobs of others.
@@ -102,10 +103,11 @@ class Fleet:
     async def settled(self) -> None:
         """Wait until no lifecycle is open and nothing of any runner is left."""
         await self.until(lambda: not self.left(), what="the end of all runners")
-        deadline = asyncio.get_running_loop().time() + PATIENCE
-        while await self.open_lifecycles():
-            assert asyncio.get_running_loop().time() < deadline, "a lifecycle does not end"
-            await asyncio.sleep(LOOK)
+
+        async def over() -> bool:
+            return not await self.open_lifecycles()
+
+        await eventually(over, what="the end of all lifecycles", look=LOOK)
 
     def left(self) -> int:
         """Count machines, registrations and parameters that still exist."""

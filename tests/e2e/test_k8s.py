@@ -12,6 +12,7 @@ from simulator.kube.records import PodRecord
 from simulator.world import Plan, World
 from tests.e2e.fleet import Fleet
 from tests.kube.cluster import BUILD_WITHIN, built_or_skipped
+from tests.lifecycles import eventually
 
 RUN = "runs-fleet=${{ github.run_id }}"
 ON_K8S, ON_EC2 = f"{RUN}/cpu=2", f"{RUN}/cpu=2/backend=ec2"
@@ -109,10 +110,7 @@ async def test_a_job_cancelled_while_its_pod_waits_for_a_node_leaves_nothing(fle
     async def waits() -> bool:
         return "Unschedulable" in str(await page.query("__temporal_workflow_metadata"))
 
-    deadline = asyncio.get_running_loop().time() + PATIENCE
-    while not await waits():
-        assert asyncio.get_running_loop().time() < deadline, "nobody says what it waits for"
-        await asyncio.sleep(0.2)
+    await eventually(waits, what="a page that says what it waits for", look=0.2)
     fleet.github.cancel_job(job_id)
     assert (await ended(fleet, job_id)).state == "cancelled"
 
