@@ -57,6 +57,13 @@ class Fleet:
         await self.until(lambda: self.machines(job_id) or self.job(job_id).status == "completed")
         return await asyncio.wait_for(self.handle(job_id).result(), PATIENCE)
 
+    async def ended(self, job_id: int, *, patience: float = PATIENCE) -> JobOutcome:
+        """Wait until GitHub has concluded a job, and its lifecycle is over."""
+        await self.until(
+            lambda: self.job(job_id).status == "completed", what="the job's end", patience=patience
+        )
+        return await asyncio.wait_for(self.handle(job_id).result(), patience)
+
     def job(self, job_id: int) -> JobRecord:
         """Read what GitHub knows of a job."""
         return self.github.books(deliveries=False).job(job_id)

@@ -6,7 +6,6 @@ from collections.abc import AsyncIterator, Iterator
 import pytest
 import pytest_asyncio
 
-from runs_fleet.outcomes import JobOutcome
 from simulator.aws.models import Levers
 from simulator.kube.records import PodRecord
 from simulator.world import Plan, World
@@ -51,12 +50,6 @@ async def fleet(world: World) -> AsyncIterator[Fleet]:
     assert books.violations == ()
 
 
-async def ended(fleet: Fleet, job_id: int) -> JobOutcome:
-    """Wait until GitHub has concluded a job and its lifecycle is over."""
-    await concluded(fleet, [job_id])
-    return await asyncio.wait_for(fleet.handle(job_id).result(), PATIENCE)
-
-
 async def concluded(fleet: Fleet, jobs: list[int]) -> None:
     await fleet.until(
         lambda: all(fleet.job(each).status == "completed" for each in jobs),
@@ -74,7 +67,7 @@ def pods(fleet: Fleet, job_id: int) -> list[PodRecord]:
 
 async def test_a_job_gets_a_pod_of_its_own_which_goes_with_all_its_objects(fleet: Fleet) -> None:
     job_id = fleet.send(label=f"{ON_K8S}/private=true")
-    outcome = await ended(fleet, job_id)
+    outcome = await fleet.ended(job_id)
     assert (outcome.state, outcome.conclusion) == ("completed", "success")
     # A runner that ends by itself is not cut short, however busy the machine is.
     await fleet.until(lambda: [pod.exit_code for pod in pods(fleet, job_id)] == [0], what="its end")
@@ -83,8 +76,8 @@ async def test_a_job_gets_a_pod_of_its_own_which_goes_with_all_its_objects(fleet
 
 async def test_a_label_chooses_the_mode_where_both_are_served(fleet: Fleet) -> None:
     here, there = fleet.send(label=ON_K8S), fleet.send(label=ON_EC2)
-    await ended(fleet, here)
-    await ended(fleet, there)
+    await fleet.ended(here)
+    await fleet.ended(there)
     assert (len(pods(fleet, here)), len(fleet.machines(here))) == (1, 0)
     assert (len(pods(fleet, there)), len(fleet.machines(there))) == (0, 1)
 
@@ -93,11 +86,11 @@ async def test_a_job_whose_pod_is_evicted_runs_again(fleet: Fleet) -> None:
     job_id = fleet.send(label=ON_K8S, seconds=60)
     await fleet.until(lambda: fleet.job(job_id).status == "in_progress", what="a running job")
     assert fleet.world.kube.take_back(f"runs-fleet-{job_id}-1")
-    outcome = await ended(fleet, job_id)
+    outcome = await fleet.ended(job_id)
     assert outcome.rerun_requested
     again = await fleet.until(lambda: fleet.rerun(job_id), what="a re-run")
     fleet.github.cancel_job(again)
-    await ended(fleet, again)
+    await fleet.ended(again)
 
 
 async def test_a_job_cancelled_while_its_pod_waits_for_a_node_leaves_nothing(fleet: Fleet) -> None:
@@ -112,7 +105,7 @@ async def test_a_job_cancelled_while_its_pod_waits_for_a_node_leaves_nothing(fle
 
     await eventually(waits, what="a page that says what it waits for", look=0.2)
     fleet.github.cancel_job(job_id)
-    assert (await ended(fleet, job_id)).state == "cancelled"
+    assert (await fleet.ended(job_id)).state == "cancelled"
 
 
 async def test_a_burst_outlives_the_api_server_and_valkey(fleet: Fleet) -> None:

@@ -1,6 +1,5 @@
 """Warm pools from `pools.yaml` to the last machine gone, with the real agent on each machine."""
 
-import asyncio
 from collections.abc import AsyncIterator, Iterator
 
 import pytest
@@ -8,13 +7,12 @@ import pytest_asyncio
 from temporalio.client import WorkflowHandle
 
 from runs_fleet import names
-from runs_fleet.outcomes import JobOutcome
 from runs_fleet.pools.status import PoolStatus
 from runs_fleet.pools.wire import PoolOperation
 from simulator.aws.models import Levers, MachineRecord
-from simulator.world import Plan, World
-from tests.e2e.emptied import emptied
+from simulator.world import World
 from tests.e2e.fleet import Fleet
+from tests.e2e.pooled import left_empty, pooled
 from tests.lifecycles import eventually
 from workflows.pool_manager import PoolManager
 
@@ -33,10 +31,8 @@ pools:
     listening: {repository: acme/app, organization: acme, label: runs-fleet/cpu=2/pool=ears}
 """
 WARM, EARS = "runs-fleet=${{ github.run_id }}/cpu=2/pool=warm", "runs-fleet/cpu=2/pool=ears"
-FILE = "pools.yaml"
 MEMBER = "runs-fleet:member"
 MOST = 4
-PATIENCE = 90.0
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
 Manager = WorkflowHandle[PoolManager, None]
@@ -45,30 +41,16 @@ Manager = WorkflowHandle[PoolManager, None]
 @pytest.fixture(scope="module")
 def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     """A world with pools, whose idle registrations GitHub keeps."""
-    home = tmp_path_factory.mktemp("pools")
-    file = home / FILE
-    file.write_text(POOLS)
-    plan = Plan(
-        levers=Levers(boot_seconds=0.2, boot_spread=0.1, stop_seconds=0.3),
-        env={
-            "RUNS_FLEET_POOLS": str(file),
-            "RUNS_FLEET_FINISH_GRACE": "2s",
-            "RUNS_FLEET_BUSY_LOOK": "1s",
-        },
-    )
-    with World(plan, home=home / "world") as running:
+    levers = Levers(boot_seconds=0.2, boot_spread=0.1, stop_seconds=0.3)
+    with pooled(POOLS, home=tmp_path_factory.mktemp("pools"), levers=levers) as running:
         yield running
 
 
 @pytest_asyncio.fixture(scope="module")
 async def fleet(world: World) -> AsyncIterator[Fleet]:
     """The fleet; at its end the pools are cancelled, and must leave nothing behind."""
-    fleet = await Fleet.of(world)
-    yield fleet
-    await emptied(fleet, world.home.parent / FILE)
-    books = fleet.github.books(deliveries=False)
-    assert books.run_twice == ()
-    assert books.violations == ()
+    async with left_empty(world) as fleet:
+        yield fleet
 
 
 def pool(fleet: Fleet, name: str) -> Manager:
@@ -88,13 +70,6 @@ async def filled(fleet: Fleet, name: str, **counts: int) -> PoolStatus:
     return found
 
 
-async def ended(fleet: Fleet, job_id: int) -> JobOutcome:
-    await fleet.until(
-        lambda: fleet.job(job_id).status == "completed", what="the job's end", patience=PATIENCE
-    )
-    return await asyncio.wait_for(fleet.handle(job_id).result(), PATIENCE)
-
-
 def of_pools(fleet: Fleet) -> list[MachineRecord]:
     """List the machines of pools that are there."""
     made = [each for each in fleet.aws.machines() if MEMBER in each.tags]
@@ -105,7 +80,7 @@ async def test_jobs_get_what_is_warm_first_and_the_rest_is_bought(fleet: Fleet) 
     before = await filled(fleet, "warm", free=1, stopped=1)
     warm = {member.machine_id for member in before.members}
     jobs = [fleet.send(label=WARM, seconds=1.0) for _ in range(3)]
-    outcomes = [await ended(fleet, job_id) for job_id in jobs]
+    outcomes = [await fleet.ended(job_id) for job_id in jobs]
     assert [outcome.state for outcome in outcomes] == ["completed"] * 3
     used = [each.machine.machine_id for each in outcomes if each.machine]
     assert len(set(used)) == len(jobs)
@@ -115,7 +90,7 @@ async def test_jobs_get_what_is_warm_first_and_the_rest_is_bought(fleet: Fleet) 
 async def test_what_was_taken_is_replaced_and_no_machine_serves_twice(fleet: Fleet) -> None:
     first = await filled(fleet, "warm", free=1)
     job_id = fleet.send(label=WARM, seconds=0.5)
-    outcome = await ended(fleet, job_id)
+    outcome = await fleet.ended(job_id)
     assert outcome.machine is not None
     second = await filled(fleet, "warm", free=1, stopped=1)
     assert outcome.machine.machine_id in {member.machine_id for member in first.members}
@@ -126,13 +101,13 @@ async def test_what_was_taken_is_replaced_and_no_machine_serves_twice(fleet: Fle
 
 
 async def test_a_listening_machine_takes_the_job_and_none_is_made_for_it(fleet: Fleet) -> None:
-    await ended(fleet, fleet.send(seconds=0.1))
+    await fleet.ended(fleet.send(seconds=0.1))
     # This GitHub knows no organization before its first job, and refused to register anybody.
     again = PoolOperation(kind="resume", by="a test")
     await pool(fleet, "ears").execute_update(PoolManager.operate, again)
     await filled(fleet, "ears", listening=1)
     job_id = fleet.send(label=EARS, seconds=0.5)
-    outcome = await ended(fleet, job_id)
+    outcome = await fleet.ended(job_id)
     assert names.pool_of(outcome.runner) is not None
     assert fleet.machines(job_id) == []
     assert outcome.machine is not None

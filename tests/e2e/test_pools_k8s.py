@@ -1,6 +1,5 @@
 """Pools of Kubernetes mode from `pools.yaml` to the last volume gone, on a real control plane."""
 
-import asyncio
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
@@ -9,11 +8,10 @@ import pytest_asyncio
 from temporalio.client import WorkflowHandle
 
 from runs_fleet import names
-from runs_fleet.outcomes import JobOutcome
 from runs_fleet.pools.status import PoolStatus
-from simulator.world import Plan, World
-from tests.e2e.emptied import emptied
+from simulator.world import World
 from tests.e2e.fleet import Fleet
+from tests.e2e.pooled import left_empty, pooled
 from tests.kube.cluster import BUILD_WITHIN, built_or_skipped
 from tests.lifecycles import eventually
 from workflows.pool_manager import PoolManager
@@ -36,7 +34,6 @@ ROOM, CACHES = f"{RUN}/cpu=2/pool=room", f"{RUN}/cpu=2/pool=caches"
 VOLUMES = ("runs-fleet-cache-caches-0", "runs-fleet-cache-caches-1")
 MOUNT = "pool-cache"
 PLACEHOLDER = "runs-fleet.io/placeholder"
-FILE = "pools.yaml"
 DEPLOYMENTS = "/apis/apps/v1/namespaces/{}/deployments"
 PATIENCE = 120.0
 
@@ -51,30 +48,16 @@ def world(
     """A cluster with a pool that keeps room, and one that lends volumes."""
     built_or_skipped(request)
     home = tmp_path_factory.mktemp("pools-k8s")
-    file = home / FILE
-    file.write_text(POOLS)
-    plan = Plan(
-        modes=("k8s",),
-        env={
-            "RUNS_FLEET_POOLS": str(file),
-            "RUNS_FLEET_FINISH_GRACE": "2s",
-            "RUNS_FLEET_BUSY_LOOK": "1s",
-        },
-    )
-    with World(plan, home=home / "world") as running:
+    with pooled(POOLS, home=home, modes=("k8s",)) as running:
         yield running
 
 
 @pytest_asyncio.fixture(scope="module")
 async def fleet(world: World) -> AsyncIterator[Fleet]:
     """The fleet; at its end the pools are cancelled, and must leave nothing behind."""
-    fleet = await Fleet.of(world)
-    yield fleet
-    await emptied(fleet, world.home.parent / FILE)
+    async with left_empty(world) as fleet:
+        yield fleet
     assert deployments(fleet) == []
-    books = fleet.github.books(deliveries=False)
-    assert books.run_twice == ()
-    assert books.violations == ()
 
 
 def pool(fleet: Fleet, name: str) -> Manager:
@@ -115,13 +98,6 @@ async def lends(fleet: Fleet) -> None:
     await eventually(free)
 
 
-async def ended(fleet: Fleet, job_id: int) -> JobOutcome:
-    await fleet.until(
-        lambda: fleet.job(job_id).status == "completed", what="the job's end", patience=PATIENCE
-    )
-    return await asyncio.wait_for(fleet.handle(job_id).result(), PATIENCE)
-
-
 def cache(fleet: Fleet, job_id: int) -> Path:
     """Find the cache as the job's latest pod has it mounted; it may have none."""
     assert fleet.world.nodes is not None
@@ -140,7 +116,7 @@ async def test_jobs_of_a_pool_run_beside_its_placeholders(fleet: Fleet) -> None:
     await placed(fleet, 2)
     assert "runs-fleet-pool-room" in deployments(fleet)
     jobs = [fleet.send(label=ROOM, seconds=1.0) for _ in range(3)]
-    outcomes = [await ended(fleet, job_id) for job_id in jobs]
+    outcomes = [await fleet.ended(job_id, patience=PATIENCE) for job_id in jobs]
     assert [each.conclusion for each in outcomes] == ["success"] * 3
     assert [volume(fleet, job_id) for job_id in jobs] == [""] * 3
     await placed(fleet, 2)
@@ -150,12 +126,12 @@ async def test_jobs_of_a_pool_run_beside_its_placeholders(fleet: Fleet) -> None:
 async def test_a_job_finds_what_the_one_before_it_left_in_the_cache(fleet: Fleet) -> None:
     await lends(fleet)
     first = fleet.send(label=CACHES)
-    assert (await ended(fleet, first)).conclusion == "success"
+    assert (await fleet.ended(first, patience=PATIENCE)).conclusion == "success"
     assert volume(fleet, first) in VOLUMES
     (cache(fleet, first) / "kept").write_text("kept")
     await lends(fleet)
     second = fleet.send(label=CACHES)
-    assert (await ended(fleet, second)).conclusion == "success"
+    assert (await fleet.ended(second, patience=PATIENCE)).conclusion == "success"
     assert volume(fleet, second) == volume(fleet, first)
     assert (cache(fleet, second) / "kept").read_text() == "kept"
 
@@ -173,6 +149,6 @@ async def test_a_volume_is_one_job_s_and_whoever_gets_none_runs_without(fleet: F
     assert leases == {volume(fleet, job_id): job_id for job_id in leases.values()}
     for job_id in jobs:
         fleet.github.cancel_job(job_id)
-    outcomes = [await ended(fleet, job_id) for job_id in jobs]
+    outcomes = [await fleet.ended(job_id, patience=PATIENCE) for job_id in jobs]
     assert {each.conclusion for each in outcomes} == {"cancelled"}
     await lends(fleet)
