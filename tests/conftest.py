@@ -1,15 +1,14 @@
 """What most tests stand on: one real Temporal server for the whole session."""
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 
 import pytest
 import pytest_asyncio
 from hypothesis import settings
 from temporalio.client import Client
-from temporalio.contrib.pydantic import pydantic_data_converter
 
 from simulator.temporal import TemporalServer
-from workflows import attributes
+from tests.connecting import connected
 
 pytest_plugins = ["tests.lifecycles"]
 # How long an example takes says more of the machine than of the code, and a test that failed must
@@ -26,8 +25,6 @@ def temporal_server() -> Iterator[TemporalServer]:
 
 
 @pytest_asyncio.fixture(scope="session")
-async def temporal(temporal_server: TemporalServer) -> AsyncIterator[Client]:
+async def temporal(temporal_server: TemporalServer) -> Client:
     """A client with our data converter, in a namespace that knows our search attributes."""
-    client = await Client.connect(temporal_server.address, data_converter=pydantic_data_converter)
-    await attributes.ensure(client)
-    yield client
+    return await connected(temporal_server.address)

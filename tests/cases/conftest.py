@@ -10,8 +10,6 @@ from typing import Any
 import httpx
 import pytest
 import pytest_asyncio
-from temporalio.client import Client
-from temporalio.contrib.pydantic import pydantic_data_converter
 
 from activities.jobs import JobActivities
 from activities.notices import NoticeActivities
@@ -21,10 +19,10 @@ from simulator.ports import free_port
 from simulator.processes import die_with_parent, end
 from simulator.temporal import TemporalServer
 from tests.cases.fleet import REPORT_SECRET, WEBHOOK_SECRET, Fleet, RecordingGitHub
+from tests.connecting import connected
 from tests.e2e.processes import wait_until_ready
 from tests.fakes import MemoryConfigs, MemoryProvider
 from worker import serving
-from workflows import attributes
 
 HASTE = {
     "RUNS_FLEET_FINISH_GRACE": "0.2s",
@@ -64,8 +62,7 @@ def address(server: TemporalServer, tmp_path_factory: pytest.TempPathFactory) ->
 @pytest_asyncio.fixture(scope="session")
 async def served(server: TemporalServer, address: str) -> AsyncIterator[Fleet]:
     """The fleet, with a worker that knows the world in memory."""
-    client = await Client.connect(server.address, data_converter=pydantic_data_converter)
-    await attributes.ensure(client)
+    client = await connected(server.address)
     provider, configs, github = MemoryProvider(), MemoryConfigs(), RecordingGitHub()
     runners = RunnerActivities(
         provider, configs, github, report_secret=REPORT_SECRET, reports_address="https://queue"

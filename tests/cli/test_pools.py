@@ -7,7 +7,6 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 from temporalio.client import Client
-from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.worker import Worker
 
 from cli.pools_apply import Kept, applied
@@ -24,6 +23,7 @@ from runs_fleet.pools.wire import PoolSettings
 from simulator.ports import free_port
 from simulator.temporal import TemporalServer
 from tests.cli.conftest import Command, invoke
+from tests.connecting import connected
 from tests.lifecycles import eventually
 from workflows import attributes
 from workflows.pool_manager import PoolManager
@@ -86,9 +86,7 @@ def temporal_server() -> Iterator[TemporalServer]:
 
 @pytest_asyncio.fixture
 async def temporal(temporal_server: TemporalServer) -> Client:
-    client = await Client.connect(temporal_server.address, data_converter=pydantic_data_converter)
-    await attributes.ensure(client)
-    return client
+    return await connected(temporal_server.address)
 
 
 @pytest_asyncio.fixture

@@ -11,7 +11,6 @@ import pytest_asyncio
 from temporalio import workflow
 from temporalio.client import Client
 from temporalio.common import SearchAttributePair, TypedSearchAttributes
-from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.worker import Worker
 from typer.testing import CliRunner
 
@@ -23,6 +22,7 @@ from runs_fleet.pools import arrivals
 from runs_fleet.pools.arrivals import Arrival
 from simulator.temporal import TemporalServer
 from tests.cli.conftest import Command, Ended
+from tests.connecting import connected
 from tests.lifecycles import eventually
 from workflows import attributes
 
@@ -148,9 +148,7 @@ def temporal_server() -> Iterator[TemporalServer]:
 
 @pytest_asyncio.fixture
 async def temporal(temporal_server: TemporalServer) -> Client:
-    client = await Client.connect(temporal_server.address, data_converter=pydantic_data_converter)
-    await attributes.ensure(client)
-    return client
+    return await connected(temporal_server.address)
 
 
 @pytest_asyncio.fixture
