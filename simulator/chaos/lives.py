@@ -4,8 +4,6 @@ import asyncio
 import time
 from collections.abc import Iterable
 from datetime import timedelta
-from types import TracebackType
-from typing import Self
 
 from temporalio.client import (
     Client,
@@ -33,15 +31,8 @@ class Lives:
         self._runner = asyncio.Runner()
         self._closed: dict[int, Life] = {}
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def close(self) -> None:
+        """Give its loop back."""
         self._runner.close()
 
     def read(self, job_ids: Iterable[int], *, patience: float = 30) -> dict[int, Life]:

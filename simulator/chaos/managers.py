@@ -2,8 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from types import TracebackType
-from typing import Any, Self, TypeVar
+from typing import Any, TypeVar
 
 from temporalio.client import (
     Client,
@@ -36,15 +35,8 @@ class Managers:
         self._runner = asyncio.Runner()
         self._cancelled: set[str] = set()
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def close(self) -> None:
+        """Give its loop back."""
         self._runner.close()
 
     def terminate(self, pool: str) -> bool:

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterable
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -85,10 +85,10 @@ def run(schedule: Schedule, *, home: Path, say: Say) -> Evidence:
         (home / HOME_OF_POOLS).write_text(Pools(schedule.mode).text)
     with ExitStack() as stack:
         world = stack.enter_context(World(world_of(schedule, home=home), home=home))
-        lives = stack.enter_context(Lives(world.temporal.address))
+        lives = stack.enter_context(closing(Lives(world.temporal.address)))
         trial = Trial(world, lives, schedule)
         if schedule.pools:
-            managers = stack.enter_context(Managers(world.temporal.address, schedule.mode))
+            managers = stack.enter_context(closing(Managers(world.temporal.address, schedule.mode)))
             trial.keep(Keeping(world, managers), say=say)
         say(f"chaos for {schedule.window:.0f} s")
         trial.wreak()
