@@ -1,34 +1,60 @@
 """What an activity has noted is there at its next try, whatever beats come after the note."""
 
 import asyncio
-import time
+import threading
 import uuid
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
+from typing import Any
 
 from temporalio import activity, workflow
 from temporalio.client import Client
 from temporalio.common import RetryPolicy
-from temporalio.worker import UnsandboxedWorkflowRunner, Worker
+from temporalio.worker import (
+    ActivityInboundInterceptor,
+    ActivityOutboundInterceptor,
+    Interceptor,
+    UnsandboxedWorkflowRunner,
+    Worker,
+)
 
 from activities.diary import HeartbeatDiary
 from worker.heartbeats import BEAT, Heartbeats
 
 READ: list[str | None] = []
-LONG = 2.5 * BEAT.total_seconds()
+BEATS = threading.Semaphore(0)
+PATIENCE = 25.0
+
+
+class Counted(Interceptor):
+    """Counts what goes out to the server: notes, and beats."""
+
+    def intercept_activity(self, next: ActivityInboundInterceptor) -> ActivityInboundInterceptor:
+        return _Counted(next)
+
+
+class _Counted(ActivityInboundInterceptor):
+    def init(self, outbound: ActivityOutboundInterceptor) -> None:
+        super().init(_Counting(outbound))
+
+
+class _Counting(ActivityOutboundInterceptor):
+    def heartbeat(self, *details: Any) -> None:
+        super().heartbeat(*details)
+        BEATS.release()
 
 
 @activity.defn(name="note")
 def note(last: str) -> list[str | None]:
-    """Read, write, go on for a while, and fail until there was a third try."""
+    """Read, write, go on for some beats, and fail until there was a third try."""
     diary = HeartbeatDiary()
     READ.append(diary.read())
     tried = activity.info().attempt
     if tried == 1:
         diary.write("the first")
         diary.write(last)
-        # Beats come meanwhile, and none of them has anything to say.
-        time.sleep(LONG)
+        # Both notes went out, and three beats that have nothing to say.
+        assert all(BEATS.acquire(timeout=PATIENCE) for _ in range(2 + 3)), "nothing beats"
         raise RuntimeError("a worker that dies says less")
     if tried == 2:
         diary.write("")
@@ -62,7 +88,7 @@ async def test_the_last_note_outlives_the_beats_and_can_be_taken_back(temporal: 
             activities=[note],
             activity_executor=threads,
             workflow_runner=UnsandboxedWorkflowRunner(),
-            interceptors=[Heartbeats()],
+            interceptors=[Counted(), Heartbeats()],
             max_heartbeat_throttle_interval=BEAT,
         ):
             running = temporal.execute_workflow(Noting.run, "the last", id=queue, task_queue=queue)
