@@ -52,6 +52,17 @@ def provider(process: Process, notebook: Notebook) -> Ec2Provider:
     return process(notebook)
 
 
+def failed(
+    provider: Ec2Provider, world: AwsWorld, notebook: Notebook, *, kind: str
+) -> list[MachineOrder]:
+    """Write six orders whose one call fails in this way."""
+    world.fault(Fault.model_validate({"action": "CreateFleet", "kind": kind}))
+    orders = many(6)
+    answers = create_all(provider, orders, notebook)
+    assert {type(each) for each in answers} == {Unavailable}
+    return orders
+
+
 def fleets(world: AwsWorld, orders: list[MachineOrder]) -> list[str]:
     """List the tokens of the calls that were made for any of these orders."""
     runners = {each.runner for each in orders}
@@ -147,9 +158,7 @@ def test_too_few_machines_go_to_the_first_and_the_others_hear_so(
 def test_a_lost_answer_is_asked_for_once_more_and_doubles_nothing(
     provider: Ec2Provider, world: AwsWorld, notebook: Notebook, kind: str
 ) -> None:
-    world.fault(Fault.model_validate({"action": "CreateFleet", "kind": kind}))
-    orders = many(6)
-    assert {type(each) for each in create_all(provider, orders, notebook)} == {Unavailable}
+    orders = failed(provider, world, notebook, kind=kind)
     made = machine_ids(create_all(provider, orders, notebook))
     assert sorted(made) == sorted(each.machine_id for each in made_for(world, orders))
 
@@ -157,9 +166,7 @@ def test_a_lost_answer_is_asked_for_once_more_and_doubles_nothing(
 def test_a_crash_after_the_call_doubles_nothing(
     provider: Ec2Provider, process: Process, world: AwsWorld, notebook: Notebook
 ) -> None:
-    world.fault(Fault(action="CreateFleet", kind="lost_answer"))
-    orders = many(6)
-    create_all(provider, orders, notebook)
+    orders = failed(provider, world, notebook, kind="lost_answer")
     made = machine_ids(create_all(process(notebook), orders, notebook))
     assert sorted(made) == sorted(each.machine_id for each in made_for(world, orders))
     assert owners(world, [*create_all(process(notebook), orders, notebook)]) == [
@@ -170,9 +177,7 @@ def test_a_crash_after_the_call_doubles_nothing(
 def test_a_crash_that_loses_the_notes_as_well_doubles_nothing(
     provider: Ec2Provider, process: Process, world: AwsWorld, notebook: Notebook
 ) -> None:
-    world.fault(Fault(action="CreateFleet", kind="lost_answer"))
-    orders = many(6)
-    create_all(provider, orders, notebook)
+    orders = failed(provider, world, notebook, kind="lost_answer")
     notebook.notes.clear()
     made = machine_ids(create_all(process(notebook), orders, notebook))
     assert sorted(made) == sorted(each.machine_id for each in made_for(world, orders))
@@ -182,20 +187,16 @@ def test_a_crash_that_loses_the_notes_as_well_doubles_nothing(
 def test_a_crash_before_the_call_is_made_good(
     provider: Ec2Provider, process: Process, world: AwsWorld, notebook: Notebook
 ) -> None:
-    world.fault(Fault(action="CreateFleet", kind="error"))
-    orders = many(6)
-    create_all(provider, orders, notebook)
+    orders = failed(provider, world, notebook, kind="error")
     assert made_for(world, orders) == []
     assert len(set(machine_ids(create_all(process(notebook), orders, notebook)))) == 6
     assert len(made_for(world, orders)) == 6
 
 
-def test_two_processes_that_go_on_at_once_make_each_machine_once(
+def test_two_processes_that_go_on_one_after_the_other_make_each_machine_once(
     provider: Ec2Provider, process: Process, world: AwsWorld, notebook: Notebook
 ) -> None:
-    world.fault(Fault(action="CreateFleet", kind="error"))
-    orders = many(6)
-    create_all(provider, orders, notebook)
+    orders = failed(provider, world, notebook, kind="error")
     first = machine_ids(create_all(process(notebook), orders[:3], notebook))
     second = machine_ids(create_all(process(notebook), orders[3:], notebook))
     assert sorted(first + second) == sorted(each.machine_id for each in made_for(world, orders))
