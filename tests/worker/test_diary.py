@@ -10,6 +10,7 @@ from typing import Any
 from temporalio import activity, workflow
 from temporalio.client import Client
 from temporalio.common import RetryPolicy
+from temporalio.exceptions import ApplicationError
 from temporalio.worker import (
     ActivityInboundInterceptor,
     ActivityOutboundInterceptor,
@@ -54,7 +55,8 @@ def note(last: str) -> list[str | None]:
         diary.write("the first")
         diary.write(last)
         # Both notes went out, and three beats that have nothing to say.
-        assert all(BEATS.acquire(timeout=PATIENCE) for _ in range(2 + 3)), "nothing beats"
+        if not all(BEATS.acquire(timeout=PATIENCE) for _ in range(2 + 3)):
+            raise ApplicationError("nothing beats", non_retryable=True)
         raise RuntimeError("a worker that dies says less")
     if tried == 2:
         diary.write("")
