@@ -7,16 +7,15 @@ from contextlib import suppress
 from pathlib import Path
 
 from temporalio.client import Client, WorkflowFailureError, WorkflowHistory
-from temporalio.contrib.pydantic import pydantic_data_converter
 
 from cli.history import tidy
 from simulator.temporal import TemporalServer
+from tests.connecting import connected
 from tests.fakes import MemoryConfigs, MemoryGitHub, MemoryProvider
 from tests.lifecycles import serving
 from tests.replay.pool_scenarios import POOLS
 from tests.replay.pool_scenarios import recorded as pool
 from tests.replay.scenarios import NAMES, Scenario, Stage
-from workflows import attributes
 
 HISTORIES = Path(__file__).parent / "histories"
 
@@ -28,13 +27,6 @@ async def main(names: Sequence[str]) -> None:
         for name in names or (*NAMES, *POOLS):
             of_pool = POOLS.get(name)
             keep(name, await (pool(client, of_pool) if of_pool else job(client, name)))
-
-
-async def connected(address: str) -> Client:
-    """Connect to a server, and teach it our search attributes."""
-    client = await Client.connect(address, data_converter=pydantic_data_converter)
-    await attributes.ensure(client)
-    return client
 
 
 async def job(client: Client, name: str) -> WorkflowHistory:
