@@ -91,6 +91,7 @@ class Launches:
         try:
             going.set_result(self._gathered(order))
         except BaseException as error:
+            # Whatever stops this thread, those who wait for its answer hear of it.
             stopped = Unavailable("whoever launched it was stopped")
             going.set_exception(error if isinstance(error, Exception) else stopped)
             raise
@@ -185,6 +186,7 @@ class Launches:
             try:
                 flight.set_result(self._relaunched(batch))
             except BaseException as error:
+                # As above; and who comes later makes the call again.
                 self._flights.drop(batch.token)
                 stopped = Unavailable("whoever called was stopped")
                 flight.set_exception(error if isinstance(error, Exception) else stopped)
