@@ -1,7 +1,7 @@
 """Claims of jobs: taken in, answered in the order of fairness, and given up again; pure."""
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -125,7 +125,7 @@ class _Desk:
     def __init__(self, state: PoolState, now: datetime) -> None:
         self._state, self._now = state, now
         self._free = givable(state, now)
-        self._held = Counter(each.repo.lower() for each in state.claimed)
+        self._held = Counter(_holders(state))
         self._volumes = free_volumes(state)
         members = state.members.values()
         waiting = [job for job in state.jobs.values() if (job.patient_until or now) > now]
@@ -145,8 +145,12 @@ class _Desk:
         reason = closed(state) or fit.stranger(definition, claim.repo)
         reason = reason or fit.misfit(definition.spec, claim.spec)
         if not reason and limit is not None and self._held[claim.repo.lower()] >= limit:
-            reason = f"{claim.repo} has {limit} of its members, as many as one repository may"
+            reason = f"{claim.repo} has {limit} of its {self._what}, as many as one repository may"
         return self._none(claim, reason) if reason else None
+
+    @property
+    def _what(self) -> str:
+        return "members" if self._state.definition.mode == "ec2" else "volumes"
 
     def _patient(self, claim: PoolClaim) -> PoolAnswer | None:
         listening = self._state.definition.listening
@@ -194,6 +198,13 @@ class _Desk:
     def _said(self, claim: PoolClaim, **said: object) -> PoolAnswer:
         told = {"job_id": claim.job_id, "attempt": claim.attempt, **said}
         return PoolAnswer.model_validate({"pool": self._state.definition.name, **told})
+
+
+def _holders(state: PoolState) -> Iterator[str]:
+    """Name the repository of each member, and of each volume, that a job has."""
+    yield from (each.repo.lower() for each in state.claimed)
+    jobs = [state.jobs.get(each.job_id) for each in state.leases.values()]
+    yield from (job.repo.lower() for job in jobs if job is not None)
 
 
 def closed(state: PoolState) -> str:

@@ -1,0 +1,84 @@
+"""What a pool grants at most: volumes to one repository, registrations in a minute."""
+
+from datetime import timedelta
+
+from runs_fleet.models import Machine, Scope
+from runs_fleet.pools import claims
+from runs_fleet.pools.definition import Cache, Listening, Targets
+from runs_fleet.pools.lettings import MINT_WINDOW
+from runs_fleet.pools.orders import MOST_CALLS, MOST_MINTS
+from runs_fleet.pools.state import Member, PoolState
+from runs_fleet.pools.stock import spec_hash
+from runs_fleet.pools.turning import turn
+from runs_fleet.pools.wire import MemberRegistration, PlaceholderFacts, PoolAnswer, PoolLeave
+from tests.pools.worlds import LABEL, NOON, claim, definition
+
+VOLUMES = tuple(f"runs-fleet-cache-default-{number}" for number in range(3))
+SECOND = timedelta(seconds=1)
+
+
+def lending() -> PoolState:
+    """A pool of three volumes, of which a repository may have one."""
+    cache = Cache(size=1, volumes=len(VOLUMES))
+    targets = Targets(hot=1)
+    made = definition(mode="k8s", targets=targets, cache=cache, repository_limit=1)
+    state = PoolState(definition=made, facts=PlaceholderFacts(ready=1, volumes=VOLUMES))
+    state.begin(NOON)
+    return state
+
+
+def asked(state: PoolState, job_id: int, repo: str) -> PoolAnswer:
+    claims.claimed(state, claim(job_id, repo=repo), NOON)
+    [answer] = turn(state, NOON).answers
+    return answer
+
+
+def listening(members: int) -> PoolState:
+    """A pool whose members all stand by and have no registration yet."""
+    section = Listening(scope=Scope(repo="octo/hello"), label=LABEL)
+    targets = Targets(listening=members)
+    state = PoolState(definition=definition(targets=targets, max=members, listening=section))
+    state.begin(NOON - SECOND)
+    state.surveyed_at = state.survey_at = state.shown_at = NOON + timedelta(hours=1)
+    names = [f"default-abc123-{number:06}" for number in range(members)]
+    state.members = {name: standing_by(name, spec_hash(state)) for name in names}
+    return state
+
+
+def standing_by(name: str, made_of: str) -> Member:
+    machine = Machine(machine_id=f"i-{name}", machine_type="c7g.large", zone="z-a")
+    return Member(
+        name=name, tier="listening", phase="free", since=NOON, made_at=NOON,
+        spec_hash=made_of, machine=machine, wake="queue",
+    )  # fmt: skip
+
+
+def minted(state: PoolState, *, after: timedelta) -> tuple[MemberRegistration, ...]:
+    """Take a turn; what was begun before has ended meanwhile."""
+    for each in state.members.values():
+        each.call = ""
+    return turn(state, NOON + after).plan.calls.registrations
+
+
+def test_a_repository_has_no_more_volumes_than_it_may() -> None:
+    state = lending()
+    assert asked(state, 1, "octo/hello").cache == VOLUMES[0]
+    second = asked(state, 2, "octo/hello")
+    assert (second.kind, second.cache) == ("none", "")
+    assert "octo/hello has 1 of its volumes" in second.reason
+    assert asked(state, 3, "acme/app").cache == VOLUMES[1]
+
+
+def test_a_volume_that_came_back_counts_no_more() -> None:
+    state = lending()
+    asked(state, 1, "octo/hello")
+    claims.left(state, PoolLeave(job_id=1, attempt=1, final=True), NOON)
+    assert asked(state, 2, "octo/hello").cache == VOLUMES[0]
+
+
+def test_no_more_than_so_many_are_registered_in_a_minute() -> None:
+    state = listening(2 * MOST_MINTS)
+    assert len(minted(state, after=SECOND)) == MOST_CALLS
+    assert len(minted(state, after=2 * SECOND)) == MOST_MINTS - MOST_CALLS
+    assert minted(state, after=MINT_WINDOW) == ()
+    assert len(minted(state, after=SECOND + MINT_WINDOW)) == MOST_CALLS
