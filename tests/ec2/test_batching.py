@@ -10,6 +10,7 @@ import pytest
 from runs_fleet.budget import Budget
 from runs_fleet.errors import FleetError, NoCapacity, RateLimited, Refused, Unavailable
 from runs_fleet.providers.ec2.batching import Gathering, Pace
+from tests.simulator.waiting import until
 
 PATIENCE = 30.0
 # Longer than a loaded machine takes to start a few threads.
@@ -32,6 +33,20 @@ class Service:
         if self.error:
             raise self.error
         return [NoCapacity(each) if each in self.refused else each.upper() for each in asked]
+
+
+class Steps:
+    """Time for one call at a time, until it runs."""
+
+    def __init__(self) -> None:
+        self.now, self.runs = 0.0, False
+
+    def __call__(self) -> float:
+        self.now += float(self.runs)
+        return self.now
+
+    def step(self) -> None:
+        self.now += 0.05
 
 
 @pytest.fixture
@@ -156,6 +171,37 @@ def test_a_single_request_waits_for_no_more_than_a_call_of_a_large_matrix(
     # One call was out, and one may have been on its way, before the single one came.
     assert before <= 2
     assert len(results(asked)) == 40
+
+
+def test_a_matrix_of_500_delays_a_single_request_for_another_machine_by_a_launch(
+    service: Service,
+) -> None:
+    clock, in_line = Steps(), set[str]()
+
+    def weigh(share: str) -> float:
+        in_line.add(share)
+        return 1.0
+
+    to = Gathering[str, str](
+        service,
+        room=lambda asked: min(len(asked), 18),
+        budget=Budget("calls", burst=1, rate=20, clock=clock),
+        pace=Pace(quiet=0.001, patience=PATIENCE),
+        weight=weigh,
+    )
+    with ThreadPoolExecutor(501) as many:
+        matrix = [f"m{number:03}" for number in range(500)]
+        asked = ask(many, to, *matrix, kind="large", share="acme/matrix")
+        until(lambda: len(service.calls) == 1)
+        [single] = ask(many, to, "single", kind="small", share="octo/one")
+        until(lambda: "octo/one" in in_line)
+        clock.step()
+        until(lambda: len(service.calls) == 2)
+        clock.step()
+        until(lambda: len(service.calls) == 3)
+        clock.runs = True
+        assert (single.result(PATIENCE), len(results(asked))) == ("SINGLE", 500)
+    assert ["single"] in service.calls[1:3]
 
 
 def test_each_is_told_beforehand_who_goes_together(
