@@ -113,7 +113,7 @@ def resume(name: Name, mode: InMode = None, by: By = None, reason: Why = "") -> 
 
 @app.command()
 def recycle(name: Name, mode: InMode = None, by: By = None, reason: Why = "") -> None:
-    """Replace every free member, one after the other."""
+    """Replace every free member, one after the other, or all of a pool's placeholders."""
     from cli.pools_operated import operate as run
 
     raise typer.Exit(run(name, mode, kind="recycle", by=by, reason=reason))

@@ -27,6 +27,7 @@ def order(state: PoolState, targets: Targets, now: datetime) -> PlaceholderOrder
         cache=definition.cache,
         leased=tuple(sorted(state.leases)),
         doubted=tuple(state.doubted),
+        recycled_at=_recycling(state),
         remove=bool(state.ending),
     )
 
@@ -35,7 +36,13 @@ def _other(state: PoolState, replicas: int) -> bool:
     """Whether the cluster has something else than is to be; after a failure nobody knows."""
     if state.replicas is None:
         return False
-    return replicas != state.replicas or bool(state.ending) != state.removing
+    other = replicas != state.replicas or _recycling(state) != state.recycled_at
+    return other or bool(state.ending) != state.removing
+
+
+def _recycling(state: PoolState) -> datetime | None:
+    """When an operator last had them made anew; a pause keeps what there is."""
+    return state.recycled_at if state.held == "pause" else state.recycle_at
 
 
 def replicas_of(state: PoolState, targets: Targets) -> int:
@@ -59,7 +66,7 @@ def kept(
     _doubt(state, answer, now)
     state.facts, state.kept_at, state.trouble = answer, now, answer.trouble
     state.keep_at = now + (AGAIN if asked.remove else LOOK_EVERY)
-    state.removing = asked.remove
+    state.removing, state.recycled_at = asked.remove, asked.recycled_at
     state.removed = asked.remove and not answer.leaving
 
 

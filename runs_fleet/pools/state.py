@@ -168,6 +168,7 @@ class PoolState(Kept):
     held: Literal["", "drain", "pause"] = ""
     resized: dict[Tier, int] | None = None
     recycle_at: datetime | None = None
+    recycled_at: datetime | None = None
     ending: str = ""
     untried: bool = False
     refused: str = ""

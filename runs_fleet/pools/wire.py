@@ -165,7 +165,7 @@ class PlaceholderOrder(Wire):
 
     Volumes that are not wanted any more are removed, but `leased` ones stay. With `remove` nothing
     is kept but those: order it again until no volume is left. Of `doubted` ones it is to be told
-    whether a pod has them.
+    whether a pod has them. Placeholders that were made before `recycled_at` are made anew.
     """
 
     pool: str
@@ -174,6 +174,7 @@ class PlaceholderOrder(Wire):
     cache: Cache | None = None
     leased: tuple[str, ...] = ()
     doubted: tuple[str, ...] = ()
+    recycled_at: datetime | None = None
     remove: bool = False
 
 
@@ -200,7 +201,7 @@ class PoolOperation(Wire):
     drain    let all free members go, and give none out until `resume`
     pause    give none out and launch none until `resume`; members stay
     resume   end drain, pause and resize
-    recycle  replace every free member, one after the other
+    recycle  replace every free member, one after the other; placeholders all at once
     resize   keep `targets` whatever the definition says, until `resume` or a new definition
     """
 

@@ -125,6 +125,26 @@ def test_another_image_or_size_rolls_all_pods(
     until(lambda: images() == ["registry.example/runner:2"] * 2, within=PATIENCE)
 
 
+def test_pods_are_made_anew_once_when_that_is_ordered(
+    placeholders: K8sPlaceholders, cluster: Cluster
+) -> None:
+    def there() -> set[str]:
+        return {each["metadata"]["uid"] for each in pods(cluster)}
+
+    placeholders.keep(order(2))
+    until(lambda: len(there()) == 2, within=PATIENCE)
+    before = there()
+    anew = order(2, recycled_at="2026-03-02T12:00:00Z")
+    placeholders.keep(anew)
+    until(lambda: len(there()) == 2 and not there() & before, within=PATIENCE)
+
+    generation = cluster.read(DEPLOYMENTS, NAME)["metadata"]["generation"]
+    placeholders.keep(anew)
+    # A manager that begins anew knows of no order.
+    placeholders.keep(order(2))
+    assert cluster.read(DEPLOYMENTS, NAME)["metadata"]["generation"] == generation
+
+
 def test_a_pool_that_goes_leaves_nothing(placeholders: K8sPlaceholders, cluster: Cluster) -> None:
     cache = Cache(size=1, volumes=1)
     assert placeholders.keep(order(2, cache=cache)).volumes == (f"runs-fleet-cache-{POOL}-0",)

@@ -6,11 +6,11 @@ import pytest
 
 from runs_fleet.answers import Failure
 from runs_fleet.errors import Unavailable
-from runs_fleet.pools import placeholders
+from runs_fleet.pools import operators, placeholders
 from runs_fleet.pools.definition import Cache, Targets
 from runs_fleet.pools.state import PoolState
 from runs_fleet.pools.turning import turn
-from runs_fleet.pools.wire import PlaceholderFacts, PlaceholderOrder
+from runs_fleet.pools.wire import PlaceholderFacts, PlaceholderOrder, PoolOperation
 from tests.pools.definitions import at, pool
 
 NOON = at("2026-03-02T12:00")
@@ -74,3 +74,31 @@ def test_what_keeps_placeholders_away_is_said() -> None:
     trouble = "Unschedulable: no node has room"
     answered(state, PlaceholderFacts(ready=0, pending=2, trouble=trouble), after=70)
     assert trouble in turn(state, NOON + timedelta(seconds=71)).plan.reasons
+
+
+def asked(state: PoolState, kind: str, *, after: float) -> None:
+    told = PoolOperation.model_validate({"kind": kind, "by": "ops"})
+    operators.operate(state, told, NOON + timedelta(seconds=after))
+
+
+def test_an_operator_has_placeholders_made_anew_once() -> None:
+    state = of_caches(hot=2)
+    asked(state, "recycle", after=2)
+    assert answered(state, THERE, after=3).recycled_at == NOON + timedelta(seconds=2)
+    assert not due(state, after=4)
+
+
+def test_a_recycling_that_fails_is_ordered_again() -> None:
+    state = of_caches(hot=2)
+    asked(state, "recycle", after=2)
+    answered(state, Failure(Unavailable.__name__, "no answer"), after=3)
+    assert answered(state, THERE, after=20).recycled_at == NOON + timedelta(seconds=2)
+
+
+def test_a_pool_that_is_paused_keeps_its_placeholders_until_it_goes_on() -> None:
+    state = of_caches(hot=2)
+    asked(state, "pause", after=2)
+    asked(state, "recycle", after=3)
+    assert not due(state, after=4)
+    asked(state, "resume", after=5)
+    assert answered(state, THERE, after=6).recycled_at == NOON + timedelta(seconds=3)

@@ -19,6 +19,7 @@ TOKEN = f"{LABELS}token"
 MARKET = f"{LABELS}market"
 MACHINE_TYPE = f"{LABELS}machine-type"
 PLACEHOLDER = f"{LABELS}placeholder"
+RECYCLED = f"{LABELS}recycled-at"
 CACHE = f"{LABELS}cache"
 CACHE_SPEC = f"{LABELS}cache-spec"
 

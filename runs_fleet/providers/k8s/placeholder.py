@@ -17,6 +17,7 @@ from runs_fleet.providers.k8s.marks import (
     MANAGER,
     PLACEHOLDER,
     POOL,
+    RECYCLED,
     RUNNER,
     fleet_labels,
 )
@@ -53,8 +54,12 @@ def is_name(text: str) -> bool:
     return text.startswith(PREFIX)
 
 
-def deployment(order: PlaceholderOrder, site: Site) -> Object:
-    """Make pods of the same size on the same nodes as the pool's runners, and as confined."""
+def deployment(order: PlaceholderOrder, site: Site, *, recycled: str = "") -> Object:
+    """Make pods of the same size on the same nodes as the pool's runners, and as confined.
+
+    `recycled` is what the Deployment there says of when its pods were to be made anew: the same
+    again, unless the order says otherwise, leaves them.
+    """
     template = pod.template(_runner(order.spec), site)
     labels = {**fleet_labels(site), POOL: order.pool, PLACEHOLDER: "true"}
     chosen = {key: labels[key] for key in (MANAGED_BY, FLEET, POOL, PLACEHOLDER)}
@@ -68,7 +73,7 @@ def deployment(order: PlaceholderOrder, site: Site) -> Object:
             "strategy": ROLLING,
             "selector": {"matchLabels": chosen},
             "template": {
-                "metadata": _metadata(template["metadata"], labels),
+                "metadata": _metadata(template["metadata"], labels, _at(order) or recycled),
                 "spec": _spec(template["spec"], site),
             },
         },
@@ -83,7 +88,17 @@ def _runner(spec: RunnerSpec) -> MachineOrder:
     )
 
 
-def _metadata(runners: Object, labels: dict[str, str]) -> Object:
+def recycled(there: Object) -> str:
+    """Read when a Deployment's pods were to be made anew."""
+    notes = there["spec"]["template"]["metadata"].get("annotations") or {}
+    return str(notes.get(RECYCLED, ""))
+
+
+def _at(order: PlaceholderOrder) -> str:
+    return order.recycled_at.isoformat() if order.recycled_at else ""
+
+
+def _metadata(runners: Object, labels: dict[str, str], at: str) -> Object:
     """Keep what the operator's part of a pod says, and nothing that is a runner's alone."""
     given = {key: text for key, text in runners["labels"].items() if key not in OF_A_RUNNER}
     notes = {
@@ -91,6 +106,8 @@ def _metadata(runners: Object, labels: dict[str, str]) -> Object:
         for key, text in runners["annotations"].items()
         if not key.startswith(LABELS) and key not in pod.LEAVE_ALONE
     }
+    if at:
+        notes[RECYCLED] = at
     found = {"labels": {**given, **labels}}
     return {**found, "annotations": notes} if notes else found
 

@@ -48,7 +48,8 @@ class K8sPlaceholders:
             return None
         if there is None and order.replicas == 0:
             return None
-        body = placeholder.deployment(order, self._site)
+        recycled = placeholder.recycled(there) if there else ""
+        body = placeholder.deployment(order, self._site, recycled=recycled)
         return self._cluster.apply(body, manager=f"{MANAGER}-{self._site.fleet}")
 
     def _there(self, pool: str) -> Json | None:
