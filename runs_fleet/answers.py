@@ -7,13 +7,14 @@ from typing import NamedTuple
 from runs_fleet import lending
 from runs_fleet.deadlines import NOT_REGISTERED, NOT_TAKEN
 from runs_fleet.decisions import rungs_of
-from runs_fleet.ledger import Ledger, Runner
+from runs_fleet.ledger import Ledger
 from runs_fleet.models import JobEvent, Machine, MachineStatus, Registration
 from runs_fleet.notices import Told
 from runs_fleet.placed import Placed
 from runs_fleet.registering import BY_TOKEN
 from runs_fleet.releases import ReleaseResult
 from runs_fleet.reruns import KEPT, TAKEN, UNKNOWN
+from runs_fleet.runner import Runner
 
 # Verdicts that say for sure that an order made nothing.
 NEVER_MADE = ("NoCapacity", "Refused")

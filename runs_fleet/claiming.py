@@ -9,9 +9,10 @@ from datetime import datetime
 
 from runs_fleet import names
 from runs_fleet.deadlines import NOT_TAKEN
-from runs_fleet.ledger import Ledger, Runner
+from runs_fleet.ledger import Ledger
 from runs_fleet.pools.dealings import lot
 from runs_fleet.pools.wire import PoolAnswer, PoolClaim, PoolLeave
+from runs_fleet.runner import Runner
 
 
 @dataclass(frozen=True)

@@ -2,8 +2,9 @@
 
 from datetime import datetime, timedelta
 
-from runs_fleet.ledger import INTERRUPTED, Ledger, Runner
+from runs_fleet.ledger import Ledger
 from runs_fleet.models import Policy
+from runs_fleet.runner import INTERRUPTED, Runner
 
 AT_ONCE = timedelta(0)
 FAR = timedelta(days=3650)

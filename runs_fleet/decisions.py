@@ -20,12 +20,13 @@ from runs_fleet.deadlines import (
     wake_at,
 )
 from runs_fleet.judging import forced, judge, stolen
-from runs_fleet.ledger import Ledger, Runner
+from runs_fleet.ledger import Ledger
 from runs_fleet.lending import Send
 from runs_fleet.models import Rung
 from runs_fleet.outdated import OUTDATED_REASON, outdated
 from runs_fleet.placement import ladder
 from runs_fleet.reruns import look_at, owes_rerun, perishing, trace_at, untraced
+from runs_fleet.runner import Runner
 from runs_fleet.tidings import Inform
 
 SPOT_LOSSES = 2

@@ -12,8 +12,9 @@ from runs_fleet.deadlines import (
     settled_at,
 )
 from runs_fleet.demand import RESULTS
-from runs_fleet.ledger import MAX_RUNTIME, Ledger, Runner
+from runs_fleet.ledger import Ledger
 from runs_fleet.reruns import lost_with_job
+from runs_fleet.runner import MAX_RUNTIME, Runner
 
 
 def judge(ledger: Ledger, runner: Runner, now: datetime) -> str:

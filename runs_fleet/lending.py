@@ -5,8 +5,9 @@ from datetime import datetime
 
 from runs_fleet import names
 from runs_fleet.deadlines import deadline
-from runs_fleet.ledger import Ledger, Runner
+from runs_fleet.ledger import Ledger
 from runs_fleet.loans import Loan, LoanNews, News
+from runs_fleet.runner import Runner
 
 # A borrower that has waited so many graces makes a runner of its own.
 PATIENCE = 6

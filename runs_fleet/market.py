@@ -12,8 +12,8 @@ from typing import Literal, NamedTuple
 
 from pydantic import Field
 
-from runs_fleet.ledger import Runner
 from runs_fleet.models import Market, Mode, Wire
+from runs_fleet.runner import Runner
 
 # How long a probe that was granted may stay unbought before somebody else may have it.
 PROBE_LEASE = timedelta(minutes=1)

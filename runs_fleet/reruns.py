@@ -4,7 +4,8 @@ from datetime import datetime
 
 from runs_fleet import names
 from runs_fleet.deadlines import NOT_REGISTERED, next_look
-from runs_fleet.ledger import INTERRUPTED, Ledger, Runner
+from runs_fleet.ledger import Ledger
+from runs_fleet.runner import INTERRUPTED, Runner
 
 # How GitHub concludes a job whose machine was lost.
 FAILED = ("failure", "cancelled")
@@ -15,7 +16,8 @@ def owes_rerun(ledger: Ledger) -> bool:
     """Whether GitHub failed the job because its machine was lost: run it once more, on-demand."""
     served = ledger.runner(ledger.demand.runner)
     known = served is not None and lost_with_job(ledger, served)
-    return _may_run_again(ledger) and (known or ledger.trace == TAKEN or _heard_of_loss(ledger))
+    traced = ledger.trace == TAKEN and not _was_over(ledger)
+    return _may_run_again(ledger) and (known or traced or _heard_of_loss(ledger))
 
 
 def untraced(ledger: Ledger) -> str | None:
@@ -26,7 +28,7 @@ def untraced(ledger: Ledger) -> str | None:
     demand = ledger.demand
     if demand.conclusion not in FAILED or not _may_run_again(ledger):
         return None
-    if ledger.trace or _heard_of_loss(ledger):
+    if ledger.trace or _heard_of_loss(ledger) or _was_over(ledger):
         return None
     served = ledger.runner(demand.runner)
     told = served is not None and _told_of_its_end(ledger, served)
@@ -52,6 +54,17 @@ def _heard_of_loss(ledger: Ledger) -> bool:
     if told is None or demand.conclusion not in FAILED or demand.completed_at is None:
         return False
     return told.runner == (demand.runner or "").lower() and told.at < demand.completed_at
+
+
+def _was_over(ledger: Ledger) -> bool:
+    """Whether it said that the machine of a cancelled job only began to be taken afterwards.
+
+    Of a job that failed that is no proof: what takes a lost node's pods notices it late.
+    """
+    demand, told = ledger.demand, ledger.warned
+    if told is None or demand.conclusion != "cancelled" or demand.completed_at is None:
+        return False
+    return told.runner == (demand.runner or "").lower() and told.at > demand.completed_at
 
 
 def perishing(ledger: Ledger) -> str | None:

@@ -5,9 +5,10 @@ from datetime import datetime, timedelta
 from runs_fleet import claiming, glossary, lending, names
 from runs_fleet.decisions import rungs_of
 from runs_fleet.glossary import STATES
-from runs_fleet.ledger import Ledger, Runner
+from runs_fleet.ledger import Ledger
 from runs_fleet.models import JobRequest, Machine, RunnerSpec
 from runs_fleet.outcomes import Attempt, JobOutcome, Timings
+from runs_fleet.runner import Runner
 
 
 def asked(spec: RunnerSpec) -> str:

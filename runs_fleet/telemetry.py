@@ -6,8 +6,9 @@ from datetime import UTC, datetime, timedelta
 from typing import Literal
 
 from runs_fleet.glossary import CAUSES
-from runs_fleet.ledger import Ledger, Runner
+from runs_fleet.ledger import Ledger
 from runs_fleet.releases import RunnerFacts
+from runs_fleet.runner import Runner
 
 # docs/valkey.md has a row for each.
 FIELDS = {

@@ -7,8 +7,9 @@ only ask the cloud, which may have forgotten.
 from dataclasses import dataclass
 
 from runs_fleet.deadlines import end_of_runtime
-from runs_fleet.ledger import Ledger, Runner
+from runs_fleet.ledger import Ledger
 from runs_fleet.models import MachineEvent
+from runs_fleet.runner import Runner
 
 
 @dataclass(frozen=True)
@@ -31,22 +32,32 @@ def errand(ledger: Ledger) -> Inform | None:
 
 
 def _mourned(ledger: Ledger, runner: Runner) -> bool:
-    """Whether a runner was taken in the middle of another job that does not know it yet."""
-    if runner.serving == ledger.request.job_id or runner.informed or runner.lost_at is None:
+    """Whether a runner was taken from another job that does not know it yet.
+
+    When the taking began after that job's end, it may see the end, and must know the order.
+    """
+    if runner.serving == ledger.request.job_id or runner.informed or runner.machine is None:
         return False
-    if runner.lost_at >= end_of_runtime(ledger, runner):
-        return False  # It was this lifecycle that ended it.
-    over = runner.spent_at is not None and runner.spent_at <= runner.lost_at
-    return runner.reclaimed and runner.machine is not None and not over
+    at = runner.lost_at if _in_its_midst(runner) else runner.warned_at
+    # What is taken at the end of its time, this lifecycle has ended.
+    return at is not None and at < end_of_runtime(ledger, runner)
+
+
+def _in_its_midst(runner: Runner) -> bool:
+    if runner.lost_at is None or not runner.reclaimed:
+        return False
+    return runner.spent_at is None or runner.lost_at < runner.spent_at
 
 
 def _event(runner: Runner) -> MachineEvent:
+    lost = _in_its_midst(runner)
+    at = runner.lost_at if lost else runner.warned_at
     assert runner.machine is not None
-    assert runner.lost_at is not None
+    assert at is not None
     return MachineEvent(
         machine_id=runner.machine.machine_id,
         runner=runner.name,
-        kind="gone",
+        kind="gone" if lost else "interruption",
         cause=runner.lost,
-        at=runner.lost_at,
+        at=at,
     )

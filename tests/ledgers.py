@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from runs_fleet import names
-from runs_fleet.ledger import Ledger, Runner
+from runs_fleet.ledger import Ledger
 from runs_fleet.models import (
     JobEvent,
     JobRequest,
@@ -18,6 +18,7 @@ from runs_fleet.models import (
     RunnerSpec,
     Scope,
 )
+from runs_fleet.runner import Runner
 
 START = datetime(2026, 1, 5, tzinfo=UTC)
 JOB = 7

@@ -7,7 +7,6 @@ from typing import Any
 import pytest
 
 from runs_fleet import market
-from runs_fleet.ledger import Runner
 from runs_fleet.market import (
     MOST_BREAKERS,
     MOST_SHORTAGES,
@@ -25,6 +24,7 @@ from runs_fleet.market import (
     Rules,
 )
 from runs_fleet.models import Machine, Market
+from runs_fleet.runner import Runner
 from tests.markets import C8G, NOON, minutes, seen, state_of
 
 RULES = Rules()

@@ -6,7 +6,7 @@ from runs_fleet import tidings
 from runs_fleet.decisions import next_step
 from runs_fleet.ledger import Ledger
 from runs_fleet.models import MachineEvent
-from runs_fleet.reruns import owes_rerun, untraced
+from runs_fleet.reruns import TAKEN, owes_rerun, untraced
 from runs_fleet.tidings import Inform
 from tests.ledgers import MINE, OTHER, THEIRS, at, idle, running, says_cloud, says_github, waiting
 
@@ -84,3 +84,29 @@ def test_a_job_that_was_over_before_its_machine_does_not_run_again(
     lost_at: float, conclusion: str
 ) -> None:
     assert not owes_rerun(served(lost_at=lost_at, conclusion=conclusion))
+
+
+def test_the_job_that_was_over_is_told_when_its_machine_began_to_be_taken() -> None:
+    ledger = robbed()
+    says_github(ledger, "completed", 48, on=MINE, job_id=OTHER, conclusion="cancelled")
+    ledger.runners[0].drop("taken", at(48))
+    says_cloud(ledger, 50, kind="interruption", cause="EvictionByEvictionAPI")
+    told = tidings.errand(ledger)
+    assert told is not None
+    assert (told.to, told.event.kind, told.event.at) == (OTHER, "interruption", at(50))
+
+
+@pytest.mark.parametrize(
+    ("warned_at", "conclusion", "again"),
+    [(70, "cancelled", False), (60, "cancelled", True), (70, "failure", True)],
+)
+def test_a_job_that_somebody_cancelled_does_not_run_again_when_its_machine_is_taken_later(
+    warned_at: float, conclusion: str, *, again: bool
+) -> None:
+    ledger = waiting(one_call=True)
+    says_github(ledger, "in_progress", 40, on=THEIRS)
+    says_github(ledger, "completed", 60, on=THEIRS, conclusion=conclusion)
+    ledger.trace = TAKEN
+    told = MachineEvent(machine_id="i-9", runner=THEIRS, kind="interruption", at=at(warned_at))
+    ledger.note_machine(told, at(warned_at))
+    assert owes_rerun(ledger) is again

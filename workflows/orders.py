@@ -3,7 +3,7 @@
 from datetime import timedelta
 
 from runs_fleet import names, telemetry
-from runs_fleet.ledger import Ledger, Runner
+from runs_fleet.ledger import Ledger
 from runs_fleet.models import (
     JobLookup,
     Machine,
@@ -15,6 +15,7 @@ from runs_fleet.models import (
 from runs_fleet.placed import Placement
 from runs_fleet.pools.wire import MemberTake
 from runs_fleet.releases import ReleaseRequest
+from runs_fleet.runner import Runner
 
 
 def machine(ledger: Ledger, runner: Runner, rung: Rung) -> MachineOrder:

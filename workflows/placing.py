@@ -6,8 +6,9 @@ from temporalio import workflow
 
 from activities.runners import RunnerActivities
 from runs_fleet import answers
-from runs_fleet.ledger import Ledger, Runner
+from runs_fleet.ledger import Ledger
 from runs_fleet.models import Rung
+from runs_fleet.runner import Runner
 from workflows import options, orders
 from workflows.answers import Handle
 

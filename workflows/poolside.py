@@ -5,8 +5,9 @@ from temporalio.exceptions import FailureError
 
 from activities.runners import RunnerActivities
 from runs_fleet import answers, claiming, names
-from runs_fleet.ledger import Ledger, Runner
+from runs_fleet.ledger import Ledger
 from runs_fleet.pools.wire import PoolClaim, PoolLeave
+from runs_fleet.runner import Runner
 from workflows import options, orders
 from workflows.answers import answer, settled
 

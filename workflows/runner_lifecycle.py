@@ -10,7 +10,7 @@ from temporalio.exceptions import FailureError
 with workflow.unsafe.imports_passed_through():
     from activities.runners import RunnerActivities
     from runs_fleet import answers, claiming, decisions, lending, market, names, story, tidings
-    from runs_fleet.ledger import Ledger, Runner
+    from runs_fleet.ledger import Ledger
     from runs_fleet.loans import LoanNews
     from runs_fleet.models import (
         JobEvent,
@@ -20,6 +20,7 @@ with workflow.unsafe.imports_passed_through():
     )
     from runs_fleet.outcomes import JobOutcome
     from runs_fleet.pools.wire import PoolAnswer
+    from runs_fleet.runner import Runner
     from workflows import attributes, inquiries, options, orders, placing, poolside
     from workflows.answers import Handle, answer, settled
     from workflows.market_watch import MarketWatch

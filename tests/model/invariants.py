@@ -3,8 +3,8 @@
 from collections.abc import Iterator
 
 from runs_fleet import names
-from runs_fleet.ledger import INTERRUPTED
 from runs_fleet.reruns import TAKEN, UNKNOWN
+from runs_fleet.runner import INTERRUPTED
 from tests.model.calls import Limits
 from tests.model.chaos import HOUR
 from tests.model.clock import START

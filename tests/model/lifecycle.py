@@ -6,7 +6,7 @@ from functools import partial
 from typing import Any
 
 from runs_fleet import answers, claiming, decisions, lending, story, tidings
-from runs_fleet.ledger import Ledger, Runner
+from runs_fleet.ledger import Ledger
 from runs_fleet.loans import LoanNews
 from runs_fleet.models import (
     JobEvent,
@@ -16,6 +16,7 @@ from runs_fleet.models import (
     RunnerReport,
 )
 from runs_fleet.pools.wire import PoolAnswer
+from runs_fleet.runner import Runner
 from tests.model import dealing, inquiries
 from tests.model.calls import Call, Courier, Limits
 from tests.model.outside import Outside

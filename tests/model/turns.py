@@ -4,7 +4,8 @@ from collections.abc import Callable, Generator
 from datetime import datetime
 from typing import Any, Protocol
 
-from runs_fleet.ledger import Ledger, Runner
+from runs_fleet.ledger import Ledger
+from runs_fleet.runner import Runner
 from tests.model.calls import Call, Limits
 from tests.model.clock import Clock
 from tests.model.outside import Outside
