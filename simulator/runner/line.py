@@ -1,6 +1,7 @@
 """The stand-in's HTTP: one kept connection to the broker, and nothing that starts slowly."""
 
 import json
+import select
 import socket
 import time
 
@@ -37,7 +38,7 @@ class Line:
             f"User-Agent: GitHubActionsRunner/{VERSION}\r\nContent-Type: application/json\r\n"
             f"Content-Length: {len(content)}\r\n\r\n"
         )
-        if self._owed:
+        if self._owed or self._is_ended():
             self.close()
         if self._socket is None:
             self._socket = socket.create_connection(self._address, timeout=10)
@@ -69,6 +70,10 @@ class Line:
         if self._socket is not None:
             self._socket.close()
         self._socket, self._owed = None, False
+
+    def _is_ended(self) -> bool:
+        """Whether the broker has hung up on a connection that nobody has used for long."""
+        return self._socket is not None and bool(select.select([self._socket], [], [], 0)[0])
 
     def _whole(self) -> tuple[int, Json] | None:
         head, found, body = self._got.partition(b"\r\n\r\n")
