@@ -113,6 +113,7 @@ class JobEvent(Wire):
     runner_name: str | None = None
     at: datetime
     source: Literal["webhook", "rest"] = "webhook"
+    repo: str = ""
 
 
 ReportKind = Literal["standing_by", "ready", "started", "finished", "interrupted", "failed"]

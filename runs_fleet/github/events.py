@@ -145,6 +145,7 @@ class _WaitingJob(_Job):
 
 class _Moved(_Tolerant):
     workflow_job: _Job
+    repository: _Repository | None = None
 
 
 class _Queued(_Tolerant):
@@ -220,7 +221,8 @@ def _moved(
     phase: Literal["in_progress", "completed"], body: bytes, *, received_at: datetime
 ) -> JobMoved | Ignored:
     """Tell of a job that carries our label, or that a runner of ours took."""
-    job = _valid(_Moved, body).workflow_job
+    payload = _valid(_Moved, body)
+    job = payload.workflow_job
     ours = labels.parse(job.labels) is not None
     if not ours and names.owner(job.runner_name) is None:
         return Ignored(reason="not_ours", job_id=job.id)
@@ -231,6 +233,7 @@ def _moved(
         conclusion=job.conclusion,
         runner_name=(job.runner_name or "")[:250] or None,
         at=_past(at, received_at),
+        repo=payload.repository.full_name if payload.repository else "",
     )
     return JobMoved(event=event, ours=ours)
 

@@ -201,8 +201,12 @@ class _Desk:
 
 
 def _holders(state: PoolState) -> Iterator[str]:
-    """Name the repository of each member, and of each volume, that a job has."""
+    """Name the repository of each member, and of each volume, that a job has.
+
+    A manager before this one may have given away what is a stranger to this one.
+    """
     yield from (each.repo.lower() for each in state.claimed)
+    yield from (each.status.repo.lower() for each in state.strangers.values())
     jobs = [state.jobs.get(each.job_id) for each in state.leases.values()]
     yield from (job.repo.lower() for job in jobs if job is not None)
 

@@ -163,7 +163,7 @@ def _moved(state: PoolState, member: Member, report: RunnerReport, *, now: datet
 def _book(state: PoolState, member: Member, event: JobEvent, *, now: datetime) -> None:
     if member.phase != "leaving":
         member.enter("claimed", now)
-    job = state.jobs.setdefault(event.job_id, Job(repo="", heard_at=now))
+    job = state.jobs.setdefault(event.job_id, Job(repo=event.repo, heard_at=now))
     job.patient_until = None
     member.job_id, member.repo, member.booked = event.job_id, job.repo, True
     state.note_jobs(now)

@@ -142,6 +142,7 @@ def _agree(member: Member, status: MemberStatus, now: datetime) -> None:
     if owner is not None:
         member.enter("claimed", now)
         member.job_id, member.attempt = owner
+        member.repo = status.repo
     elif member.phase == "stopping" and status.state == "stopped":
         member.enter("stopped", now)
     elif member.phase not in ("stopping", "stopped") and status.state in ("stopping", "stopped"):

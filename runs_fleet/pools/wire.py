@@ -142,13 +142,14 @@ class PoolSurvey(Wire):
 
 
 class MemberStatus(Wire):
-    """A member's machine as the cloud sees it; `runner` is the job's runner that took it."""
+    """A member's machine as the cloud sees it; `runner` of `repo` is the job's that took it."""
 
     member: str
     machine: Machine
     state: Literal["pending", "running", "stopping", "stopped", "gone"]
     spec_hash: str = ""
     runner: str = ""
+    repo: str = ""
     wake: str = ""
     launched_at: datetime | None = None
 
@@ -212,7 +213,8 @@ class PoolOperation(Wire):
 
 
 class PoolSettings(Wire):
-    """A new definition for a pool, and who gave it."""
+    """A new definition for a pool, and who gave it: somebody, or a `source` that workers read."""
 
     definition: PoolDefinition
     by: str = ""
+    source: bool = False

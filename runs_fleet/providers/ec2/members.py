@@ -77,6 +77,7 @@ def status(raw: InstanceTypeDef, *, wake: str) -> MemberStatus:
         state=instances.status(raw).state,
         spec_hash=found.get(SPEC_TAG, ""),
         runner=marked(raw),
+        repo=found.get(fleet.REPO_TAG, "") if marked(raw) else "",
         wake=wake,
         launched_at=raw.get("LaunchTime"),
     )
