@@ -90,11 +90,13 @@ async def applied(
 ) -> list[Change]:
     """Change what is to change, and say what that was. Raises Trouble.
 
-    A pool hears first, because it may refuse, and a refused definition is never kept.
+    Nothing is changed when one pool would refuse. A pool hears first, because it may refuse still,
+    and a refused definition is never kept.
     """
     for mode in {each.mode for each in wanted.pools}:
         kept.of(mode)
     changes = await compared(client, wanted, prune=prune)
+    await _welcome(client, wanted, by)
     done: list[PoolId] = []
     for definition, change in zip(wanted.pools, changes, strict=False):
         settings = PoolSettings(definition=definition, by=by)
@@ -109,6 +111,15 @@ async def applied(
         if change.kind == "removed":
             await _end(client, PoolId(change.mode, change.name), kept, by)
     return changes
+
+
+async def _welcome(client: Client, wanted: PoolsFile, by: str) -> None:
+    """Raise Trouble, with all that the pools refuse."""
+    asked = [PoolSettings(definition=each, by=by) for each in wanted.pools]
+    refusals = [said for each in asked if (said := await managers.refusal(client, each))]
+    if refusals:
+        words = "; ".join(refusals)
+        raise Trouble(f"{words} (nothing was changed)", status=managers.REFUSED)
 
 
 async def _end(client: Client, pool: PoolId, kept: Kept, by: str) -> None:

@@ -82,6 +82,21 @@ async def status_of(client: Client, pool: PoolId) -> PoolStatus | None:
         return None
 
 
+async def refusal(client: Client, settings: PoolSettings) -> str:
+    """Ask a pool whether it would refuse a definition; one that is not kept refuses none."""
+    pool = PoolId(settings.definition.mode, settings.definition.name)
+    try:
+        with _answering(pool):
+            return await _handle(client, pool).query(
+                PoolManager.refusal,
+                settings,
+                reject_condition=QueryRejectCondition.NOT_OPEN,
+                rpc_timeout=CALL_LIMIT,
+            )
+    except (WorkflowQueryRejectedError, _NotThere):
+        return ""
+
+
 async def configure(client: Client, settings: PoolSettings) -> PoolStatus:
     """Give a pool its definition, and begin to keep it if nobody does. Raises Trouble."""
     definition = settings.definition

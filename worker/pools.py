@@ -145,8 +145,9 @@ class PoolKeeper:
         if self._told.get(definition.name) == definition:
             return
         status = await manager.query(PoolManager.status)
-        if status.definition != definition:
-            settings = PoolSettings(definition=definition, by=source)
+        # What it was told before, even by another worker, an operator may have changed since.
+        if status.sourced != definition:
+            settings = PoolSettings(definition=definition, by=source, source=True)
             await manager.execute_update(PoolManager.configure, settings)
             log.info("pool configured", extra={"pool": definition.name, "source": source})
         self._told[definition.name] = definition

@@ -90,6 +90,11 @@ class PoolManager:
         """Tell all of the pool."""
         return status(self._state, self._plan, workflow.now())
 
+    @workflow.query(description="Why another definition would be refused")
+    def refusal(self, settings: PoolSettings) -> str:
+        """Say what is wrong with a definition, or nothing, and change nothing."""
+        return operators.refusal_of_settings(self._state, settings)
+
     @workflow.update(description="Give the pool another definition")
     def configure(self, settings: PoolSettings) -> PoolStatus:
         """Be as defined from now on."""

@@ -10,6 +10,7 @@ from runs_fleet.pools.state import Operation, PoolState
 from runs_fleet.pools.wire import PoolOperation, PoolSettings
 
 CONFIGURED = "configure"
+BEGUN = "as the pool begins"
 # A hundred operations are kept, and they ride through every new history.
 LONGEST_REASON = 500
 
@@ -53,7 +54,11 @@ def refusal_of_operation(state: PoolState, asked: PoolOperation) -> str:
 
 def configure(state: PoolState, settings: PoolSettings, now: datetime) -> None:
     """Take in a new definition; one that is no other changes nothing."""
+    if settings.source:
+        state.sourced = settings.definition
     if settings.definition == state.definition:
+        if not state.operations:
+            _note(state, settings, BEGUN, now)
         return
     other = state.definition.spec != settings.definition.spec
     reason = _changed(state.definition, settings.definition)
@@ -61,11 +66,15 @@ def configure(state: PoolState, settings: PoolSettings, now: datetime) -> None:
     state.resized = None
     if state.refused:
         state.refused = state.ending = ""
-    state.operate(Operation(at=now, by=settings.by, kind=CONFIGURED, reason=reason))
+    _note(state, settings, reason, now)
     state.keep_at = None
     if other:
         # What machines of another spec are made of, only the cloud can tell.
         state.surveyed_at = state.survey_at = None
+
+
+def _note(state: PoolState, settings: PoolSettings, reason: str, now: datetime) -> None:
+    state.operate(Operation(at=now, by=settings.by, kind=CONFIGURED, reason=reason))
 
 
 def operate(state: PoolState, asked: PoolOperation, now: datetime) -> None:

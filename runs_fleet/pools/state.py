@@ -144,15 +144,17 @@ class PoolState(Kept):
     """One pool as its manager knows it; input of `PoolManager`.
 
     `waiting` are claims to be answered, `answered` what was said to each, `notices` what is to be
-    said unasked. `strangers` are machines that the cloud has and the manager does not know.
-    `site` is what machines are made of, by the last survey; no survey yet, no launch. `departed`
-    went while a survey was under way, which may still show them; the last one showed what was so
-    at `shown_at`. `returned` were given by a manager before this one, and not used; `doubted`
-    volumes may have been lent by it. An `untried` definition was held to no rule before the manager
-    began; `refused` says what is wrong with it, and such a manager ends at once.
+    said unasked. `strangers` are machines that the cloud has and the manager does not know. `site`
+    is what machines are made of, by the last survey; no survey yet, no launch. `departed` went
+    while a survey was under way, which may still show them; the last one showed what was so at
+    `shown_at`. `returned` were given by a manager before this one, and not used; `doubted` volumes
+    may have been lent by it. What workers read last is `sourced`. An `untried` definition was held
+    to no rule before the manager began; `refused` says what is wrong with it, and such a manager
+    ends at once.
     """
 
     definition: PoolDefinition
+    sourced: PoolDefinition | None = None
     series: str = ""
     number: int = 0
     begun_at: datetime | None = None

@@ -43,6 +43,7 @@ class PoolStatus(Wire):
     at: datetime
     word: str
     definition: PoolDefinition
+    sourced: PoolDefinition | None = None
     targets: Targets
     reasons: tuple[str, ...] = ()
     counts: Counts
@@ -68,6 +69,7 @@ def status(state: PoolState, plan: PoolPlan, now: datetime) -> PoolStatus:
         at=now,
         word=word(state),
         definition=state.definition,
+        sourced=state.sourced,
         targets=plan.targets,
         reasons=plan.reasons,
         counts=counts(state),

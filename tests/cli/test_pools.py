@@ -10,71 +10,21 @@ from temporalio.client import Client
 from temporalio.worker import Worker
 
 from cli.pools_apply import Kept, applied
-from cli.pools_managers import PoolId, configure, running, status_of
+from cli.pools_managers import running
 from cli.pools_plan import Change
 from cli.temporal import Trouble
 from runs_fleet import names
 from runs_fleet.pools import file
 from runs_fleet.pools.definition import Targets
 from runs_fleet.pools.file import PoolsFile
-from runs_fleet.pools.status import PoolStatus
-from runs_fleet.pools.stores import MemoryPoolStore
-from runs_fleet.pools.wire import PoolSettings
+from runs_fleet.pools.operators import BEGUN
 from simulator.ports import free_port
 from simulator.temporal import TemporalServer
 from tests.cli.conftest import Command, invoke
+from tests.cli.sites import SMALL, Site
 from tests.connecting import connected
-from tests.lifecycles import eventually
 from workflows import attributes
 from workflows.pool_manager import PoolManager
-
-SMALL = "pools:\n- {name: %s, mode: k8s, spec: {cpu: 4}, max: 10, targets: {hot: %s}}\n"
-
-
-class Site:
-    """Managers of one mode, with nothing outside; a store that can be away."""
-
-    def __init__(self, client: Client, folder: Path) -> None:
-        self.client, self._folder = client, folder
-        self.store = MemoryPoolStore()
-
-    def file(self, text: str) -> str:
-        """Write a file, and name it."""
-        path = self._folder / "pools.yaml"
-        path.write_text(text)
-        return str(path)
-
-    async def apply(self, text: str, *, prune: bool = False) -> list[Change]:
-        """Have pools be as a file says, and keep it."""
-        kept = Kept(lambda _: self.store)
-        return await applied(self.client, file.read(text), kept, prune=prune, by="ada@box")
-
-    async def keep(self, *names_: str) -> None:
-        """Begin to keep pools, and wait until the search shows them."""
-        for name in names_:
-            (definition,) = file.read(SMALL % (name, 2)).pools
-            await configure(self.client, PoolSettings(definition=definition, by="test"))
-        await self.shown(*names_)
-
-    async def status(self, name: str) -> PoolStatus:
-        """Ask a pool that is kept."""
-        found = await status_of(self.client, PoolId("k8s", name))
-        assert found is not None
-        return found
-
-    async def shown(self, *names_: str) -> None:
-        """Wait until the search shows these pools and no others."""
-
-        async def seen() -> bool:
-            return {each.name for each in await running(self.client)} == set(names_)
-
-        await eventually(seen)
-
-    async def end(self) -> None:
-        """Leave no manager to the next test."""
-        for pool in await running(self.client):
-            await self.client.get_workflow_handle(names.pool(*pool)).terminate()
-        await self.shown()
 
 
 @pytest.fixture(scope="module")
@@ -146,7 +96,8 @@ async def test_a_file_is_applied_by_whoever_does_it(site: Site, command: Command
     status = await site.status("small")
     assert (changed.status, "1 changed" in changed.out) == (0, True)
     assert status.definition.targets == Targets(hot=4)
-    assert [(each.kind, each.by) for each in status.operations] == [("configure", "bob@box")]
+    done = [(each.kind, each.by) for each in status.operations]
+    assert done == [("configure", "ada@box"), ("configure", "bob@box")]
 
 
 async def test_whoever_has_no_store_is_told_what_that_means(site: Site, command: Command) -> None:
@@ -170,7 +121,8 @@ async def test_what_is_so_already_is_not_done_again(site: Site) -> None:
     await site.apply(SMALL % ("small", 2))
     (change,) = await site.apply(SMALL % ("small", 2))
     assert (change.kind, change.edits) == ("unchanged", ())
-    assert (await site.status("small")).operations == ()
+    (begun,) = (await site.status("small")).operations
+    assert (begun.by, begun.reason) == ("ada@box", BEGUN)
 
 
 async def test_a_pool_that_is_in_no_file_stays(site: Site) -> None:
@@ -188,7 +140,8 @@ async def test_a_pool_that_is_pruned_ends_and_is_forgotten(site: Site) -> None:
     assert [(each.name, each.kind) for each in changes][1] == ("other", "removed")
     assert [each.name for each in site.store.load()] == ["small"]
     assert [(each.kind, each.reason) for each in ended.operations] == [
-        ("drain", "not in pools.yaml any more")
+        ("configure", BEGUN),
+        ("drain", "not in pools.yaml any more"),
     ]
 
 
@@ -208,6 +161,20 @@ async def test_a_refused_definition_is_not_kept(site: Site) -> None:
         await applied(site.client, PoolsFile((wrong,)), kept, prune=False, by="ada@box")
     assert caught.value.status == 1
     assert site.store.load() == []
+
+
+async def test_what_one_pool_refuses_changes_no_other(site: Site) -> None:
+    await site.apply((SMALL % ("small", 2)) + (SMALL % ("other", 2)).partition("\n")[2])
+    right, wrong = (
+        each.model_copy(update=change)
+        for each, change in zip(site.store.load(), ({"max": 9}, {"max": 1}), strict=True)
+    )
+    kept = Kept(lambda _: site.store)
+    with pytest.raises(Trouble, match=r"more than max 1.*nothing was changed") as caught:
+        await applied(site.client, PoolsFile((right, wrong)), kept, prune=False, by="ada@box")
+    assert caught.value.status == 1
+    assert right not in site.store.load()
+    assert (await site.status(right.name)).definition.max != right.max
 
 
 async def test_pools_are_listed(site: Site, command: Command) -> None:
@@ -241,7 +208,8 @@ async def test_members_are_replaced_by_hand(site: Site, command: Command) -> Non
     await site.keep("small")
     assert (await command("pools", "recycle", "small", "--by", "ada")).status == 0
     told = json.loads((await command("pools", "show", "small", "--json")).out)
-    assert [each["kind"] for each in told["operations"]] == ["recycle"]
+    done = [(each["kind"], each["by"]) for each in told["operations"]]
+    assert done == [("configure", "test"), ("recycle", "ada")]
 
 
 async def test_a_pool_is_resized_by_hand(site: Site, command: Command) -> None:

@@ -14,6 +14,7 @@ from runs_fleet import names, reports
 from runs_fleet.errors import Refused
 from runs_fleet.models import RunnerReport
 from runs_fleet.pools.definition import PoolDefinition, Targets
+from runs_fleet.pools.operators import BEGUN
 from runs_fleet.pools.status import PoolStatus
 from runs_fleet.pools.stores import MemoryPoolStore
 from runs_fleet.pools.wire import PoolSettings
@@ -85,7 +86,9 @@ async def test_a_manager_is_told_of_another_definition(kept: Keeping) -> None:
     await keeper.turn()
     status = await kept.status(before.name)
     assert status.definition.max == 3
-    assert [each.by for each in status.operations] == ["store 0"]
+    begun, changed = status.operations
+    assert (begun.by, begun.reason) == ("store 0", BEGUN)
+    assert (changed.by, changed.reason) == ("store 0", f"max: {before.max} -> 3")
 
 
 async def test_what_an_operator_has_configured_holds(kept: Keeping, temporal: Client) -> None:
@@ -97,6 +100,20 @@ async def test_what_an_operator_has_configured_holds(kept: Keeping, temporal: Cl
     await handle.execute_update(PoolManager.configure, settings)
     await keeper.turn()
     assert (await kept.status(mine.name)).definition.max == 2
+
+
+async def test_it_holds_when_the_worker_begins_anew(kept: Keeping, temporal: Client) -> None:
+    mine = kept.one()
+    store = MemoryPoolStore([mine])
+    await kept.keeper(store).turn()
+    settings = PoolSettings(definition=mine.model_copy(update={"max": 2}), by="ops")
+    handle = temporal.get_workflow_handle(names.pool("ec2", mine.name))
+    await handle.execute_update(PoolManager.configure, settings)
+    await kept.keeper(store).turn()
+    assert (await kept.status(mine.name)).definition.max == 2
+    store.put(mine.model_copy(update={"max": 3}))
+    await kept.keeper(store).turn()
+    assert (await kept.status(mine.name)).definition.max == 3
 
 
 async def test_the_first_source_holds(kept: Keeping) -> None:

@@ -7,6 +7,7 @@ from temporalio.client import WorkflowUpdateFailedError
 
 from runs_fleet.models import RunnerSpec, Span
 from runs_fleet.pools.definition import Targets
+from runs_fleet.pools.operators import BEGUN
 from runs_fleet.pools.status import PoolStatus
 from runs_fleet.pools.wire import PoolSettings
 from tests.lifecycles import eventually
@@ -34,7 +35,9 @@ async def test_another_definition_is_followed_and_written_down(
 
 async def test_the_same_definition_changes_nothing(begin_pool: Begin) -> None:
     pool = await begin_pool()
-    assert (await configured(pool)).operations == ()
+    begun = (await configured(pool)).operations
+    assert [(each.by, each.reason) for each in begun] == [("ops", BEGUN)]
+    assert (await configured(pool)).operations == begun
 
 
 @pytest.mark.parametrize(
