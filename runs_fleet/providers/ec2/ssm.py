@@ -86,7 +86,8 @@ class SsmConfigStore:
         """Remove the config; already gone is a success."""
         path = self._path(machine_id)
         try:
-            self._ssm.delete_parameter(Name=path)
+            with out_of(self._budget):
+                self._ssm.delete_parameter(Name=path)
         except (ClientError, BotoCoreError) as error:
             if code_of(error) != NOT_FOUND:
                 raise translate(error, f"delete {path}") from error
