@@ -80,4 +80,6 @@ def machine(world: AwsWorld, launch: Launch) -> str:
     """A machine whose agent has started what it starts."""
     made = launch()[0]
     until(lambda: "everything is up" in world.agent_log(made))
+    # The agent may have said so before its world has noted which process it is.
+    until(lambda: world.machine(made).agent_pid is not None)
     return made
