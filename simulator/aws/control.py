@@ -90,7 +90,8 @@ class Control:
                 act(instance, "Client.InstanceInitiatedShutdown")
 
     def _named(self, names: Iterable[str]) -> list[Instance]:
-        return self._world.lives.find(names)
+        # What happens to a machine happens, whether Describe shows it yet or not.
+        return self._world.lives.find(names, unseen=True)
 
 
 def _plain(result: Any) -> Body:

@@ -66,9 +66,9 @@ class Lives:
         self._boot(instance)
         return instance
 
-    def find(self, instance_ids: Iterable[str]) -> list[Instance]:
+    def find(self, instance_ids: Iterable[str], *, unseen: bool = False) -> list[Instance]:
         """Find visible instances by id, all of them or InvalidInstanceID.NotFound."""
-        seen = {i.instance_id: i for i in self.visible()}
+        seen = self.instances if unseen else {i.instance_id: i for i in self.visible()}
         wanted = list(instance_ids)
         if unknown := [name for name in wanted if name not in seen]:
             ids = ", ".join(unknown)

@@ -122,6 +122,15 @@ def test_a_young_machine_may_not_be_visible_yet(
     until(lambda: found(ec2, **{"tag:test": token}) == made)
 
 
+def test_a_machine_that_is_not_visible_yet_may_be_lost(
+    ec2: "EC2Client", fleet: FleetRequests, world: AwsWorld
+) -> None:
+    world.pull(visibility_lag=3.0)
+    [made] = ec2.create_fleet(**fleet())["Instances"][0]["InstanceIds"]
+    world.lose(made)
+    until(lambda: world.machine(made).state == "terminated")
+
+
 def test_terminating_takes_time_and_has_a_reason(
     ec2: "EC2Client", world: AwsWorld, spot: str
 ) -> None:
