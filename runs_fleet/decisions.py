@@ -122,7 +122,7 @@ def next_step(ledger: Ledger, now: datetime) -> Step:
 
     Only what is about to be no more is looked at before.
     """
-    if ledger.done and (name := perishing(ledger)) is not None and now >= trace_at(ledger):
+    if (name := perishing(ledger, now)) is not None and now >= trace_at(ledger):
         return Trace(name)
     for runner in ledger.held:
         if not runner.cause and (cause := judge(ledger, runner, now)):

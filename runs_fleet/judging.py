@@ -13,7 +13,7 @@ from runs_fleet.deadlines import (
 )
 from runs_fleet.demand import RESULTS
 from runs_fleet.ledger import Ledger
-from runs_fleet.reruns import lost_with_job
+from runs_fleet.reruns import fading, lost_with_job
 from runs_fleet.runner import MAX_RUNTIME, Runner
 
 
@@ -26,7 +26,8 @@ def judge(ledger: Ledger, runner: Runner, now: datetime) -> str:
     if lending.promised(ledger, runner):
         return _wasted(ledger, runner, now)
     if ledger.done:
-        return _parting(ledger, runner) if now >= settled_at(ledger, runner) else ""
+        over = now >= settled_at(ledger, runner) and not fading(ledger, runner, now)
+        return _parting(ledger, runner) if over else ""
     if runner.running or _may_serve(ledger, runner):
         return ""
     return _needless(ledger, runner) or _failed(ledger, runner, now)

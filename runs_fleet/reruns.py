@@ -3,7 +3,7 @@
 from datetime import datetime
 
 from runs_fleet import names
-from runs_fleet.deadlines import NOT_REGISTERED, next_look
+from runs_fleet.deadlines import NOT_REGISTERED, next_look, settled_at
 from runs_fleet.ledger import Ledger
 from runs_fleet.runner import INTERRUPTED, Runner
 
@@ -45,7 +45,7 @@ def look_at(ledger: Ledger, now: datetime) -> datetime:
     look, again = next_look(ledger, now), trace_at(ledger)
     if again <= now or untraced(ledger) is None:
         return look
-    return min(look, again) if ledger.held else again
+    return again if all(fading(ledger, each, now) for each in ledger.held) else min(look, again)
 
 
 def _heard_of_loss(ledger: Ledger) -> bool:
@@ -67,10 +67,28 @@ def _was_over(ledger: Ledger) -> bool:
     return told.runner == (demand.runner or "").lower() and told.at > demand.completed_at
 
 
-def perishing(ledger: Ledger) -> str | None:
-    """Name the runner to trace at once: another job's lifecycle removes it before long."""
-    name = untraced(ledger)
-    return name if name and ledger.runner(name) is None else None
+def perishing(ledger: Ledger, now: datetime) -> str | None:
+    """Name the runner to trace before anything is removed.
+
+    Another job's lifecycle removes its own before long. Of one of ours nothing is left in a
+    cluster but events, once its Job is deleted.
+    """
+    if not ledger.done or (name := untraced(ledger)) is None:
+        return None
+    runner = ledger.runner(name)
+    return name if runner is None or _vanishes(ledger, runner, now) else None
+
+
+def fading(ledger: Ledger, runner: Runner, now: datetime) -> bool:
+    """Whether a runner is kept to be looked at again: the cluster may not have noticed its loss."""
+    again = untraced(ledger) == runner.name and trace_at(ledger) > now
+    return again and _vanishes(ledger, runner, now)
+
+
+def _vanishes(ledger: Ledger, runner: Runner, now: datetime) -> bool:
+    request = ledger.request
+    deleted = request.mode == "k8s" and request.one_call and not runner.cause
+    return deleted and now >= settled_at(ledger, runner)
 
 
 def _told_of_its_end(ledger: Ledger, runner: Runner) -> bool:

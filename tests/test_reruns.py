@@ -1,5 +1,6 @@
 """Which jobs are run once more: those that were lost with a machine that was taken."""
 
+import itertools
 from typing import Any
 
 import pytest
@@ -181,3 +182,42 @@ def test_the_order_of_an_agents_last_words_does_not_matter() -> None:
     says_agent(ledger, "interrupted", 132)
     ledger.runners[0].gone_at = at(140)
     assert reruns.owes_rerun(ledger)
+
+
+def silent(**changes: Any) -> Ledger:
+    """A job in a cluster that failed, and of whose runner nobody has told the end."""
+    ledger = running(mode="k8s", one_call=True, **changes)
+    says_github(ledger, "completed", 90, conclusion="failure")
+    return ledger
+
+
+def test_a_runner_in_a_cluster_is_traced_before_its_evidence_is_deleted() -> None:
+    ledger = silent()
+    settled = at(90) + POLICY.finish_grace
+    assert next_step(ledger, at(91)) == Wait(settled)
+    assert next_step(ledger, settled) == Trace(MINE)
+    answers.traced(ledger, [MachineStatus(machine_id=MINE, state="gone", taken=True)], settled)
+    assert next_step(ledger, settled) == Drop(ledger.runners[0], "job_done")
+    assert reruns.owes_rerun(ledger)
+
+
+def test_a_runner_whose_loss_the_cluster_may_not_have_noticed_is_kept_and_looked_at_again() -> None:
+    ledger = silent()
+    looks = [at(90) + POLICY.finish_grace + n * POLICY.busy_look for n in range(5)]
+    for now, again in itertools.pairwise(looks):
+        assert next_step(ledger, now) == Trace(MINE)
+        answers.traced(ledger, [MachineStatus(machine_id=MINE, state="pending")], now)
+        assert next_step(ledger, now) == Wait(again)
+    assert next_step(ledger, looks[-1]) == Trace(MINE)
+    answers.traced(ledger, [MachineStatus(machine_id=MINE, state="pending")], looks[-1])
+    assert next_step(ledger, looks[-1]) == Drop(ledger.runners[0], "job_done")
+    assert not reruns.owes_rerun(ledger)
+
+
+def test_what_an_agent_tells_meanwhile_ends_the_search() -> None:
+    ledger = silent()
+    settled = at(90) + POLICY.finish_grace
+    answers.traced(ledger, [MachineStatus(machine_id=MINE, state="running")], settled)
+    says_agent(ledger, "finished", 105, outcome="Failed")
+    assert next_step(ledger, at(105)) == Drop(ledger.runners[0], "job_done")
+    assert not reruns.owes_rerun(ledger)
