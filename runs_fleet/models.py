@@ -147,7 +147,8 @@ class MachineEvent(Wire):
     interruption  the machine will be taken in about two minutes
     gone          the machine is stopping, stopped, shutting down or terminated
     stalled       the machine does not get on, and may never: `cause` names why, `detail` tells it
-    `taken` is false where the runner came to this end by itself, or by what its job did.
+    `taken` is false where the runner came to this end by itself, or by what its job did. `noticed`
+    means that `at` is when the end was noticed: it may have come long before.
     """
 
     machine_id: str
@@ -157,6 +158,7 @@ class MachineEvent(Wire):
     detail: str = ""
     taken: bool = True
     at: datetime
+    noticed: bool = False
 
 
 class Rung(Wire):

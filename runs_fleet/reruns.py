@@ -98,6 +98,8 @@ def _told_of_its_end(ledger: Ledger, runner: Runner) -> bool:
     completed_at = ledger.demand.completed_at
     if runner.lost_at is None or completed_at is None:
         return False
+    if runner.vague and runner.lost_at > completed_at:
+        return False
     # Who was told to go may have said so before the end, and be heard of after it.
     told_late = runner.lost == INTERRUPTED and runner.lost_at > completed_at
     return runner.lost_at != completed_at and not told_late

@@ -17,11 +17,11 @@ class Runner:
 
     `ended` is what its agent said of its end (`cut_short`: because its machine was going), `lost`
     what the cloud said of its machine (`taken`: though it had not come to its end; `warned_at`:
-    when it began to take it), `stalled` what the machine waits for, `cause` why this lifecycle let
-    go of it; `look_at` is when to try its removal again. `doubtful` means that no answer came to an
-    order: a machine may exist, or show late; `unseen` counts removals that found none. `reminted`
-    means that it may have been minted twice. `member` is what its pool gave, `wake` where its agent
-    stands by, `cache` its volume.
+    when it began to take it; `vague`: it may have been long before `lost_at`), `stalled` what the
+    machine waits for, `cause` why this lifecycle let go of it; `look_at` is when to try its removal
+    again. `doubtful` means that no answer came to an order: a machine may exist, or show late;
+    `unseen` counts removals that found none. `reminted` means that it may have been minted twice.
+    `member` is what its pool gave, `wake` where its agent stands by, `cache` its volume.
     """
 
     attempt: int
@@ -52,6 +52,7 @@ class Runner:
     lost_at: datetime | None = None
     taken: bool = True
     warned_at: datetime | None = None
+    vague: bool = False
     informed: bool = False
     stalled: str = ""
     stalled_at: datetime | None = None
@@ -122,7 +123,10 @@ class Runner:
         warned, at = event.kind == "interruption", min(event.at, now)
         if warned and event.taken:
             self.warned_at = self.warned_at or at
+        before = self.lost_at
         self._lose(INTERRUPTED if warned else event.cause or "gone", at, taken=event.taken)
+        if self.lost_at is not None:
+            self.vague = event.noticed and (before is None or self.vague)
 
     def _lose(self, how: str, at: datetime, *, taken: bool = True) -> None:
         """Note a loss; the end of a machine that we or its agent brought about is none.

@@ -221,3 +221,29 @@ def test_what_an_agent_tells_meanwhile_ends_the_search() -> None:
     says_agent(ledger, "finished", 105, outcome="Failed")
     assert next_step(ledger, at(105)) == Drop(ledger.runners[0], "job_done")
     assert not reruns.owes_rerun(ledger)
+
+
+@pytest.mark.parametrize("mode", ["ec2", "k8s"])
+def test_a_loss_that_was_noticed_after_the_end_may_have_come_before_it(mode: str) -> None:
+    ledger = running(mode=mode, one_call=True)
+    says_github(ledger, "completed", 90, conclusion="failure")
+    says_cloud(ledger, 95, cause="DisruptionTarget", noticed=True)
+    assert reruns.untraced(ledger) == MINE
+    ledger.trace = reruns.TAKEN
+    assert reruns.owes_rerun(ledger)
+
+
+def test_what_is_known_of_a_loss_counts_more_than_when_it_was_noticed() -> None:
+    ledger = running()
+    says_github(ledger, "completed", 90, conclusion="failure")
+    says_cloud(ledger, 95, cause="DisruptionTarget", noticed=True)
+    says_cloud(ledger, 93, cause="EvictionByEvictionAPI")
+    assert reruns.untraced(ledger) is None
+    assert not reruns.owes_rerun(ledger)
+
+
+def test_a_loss_that_was_noticed_before_the_end_came_before_it() -> None:
+    ledger = running()
+    says_cloud(ledger, 80, cause="NodeLost", noticed=True)
+    says_github(ledger, "completed", 90, conclusion="failure")
+    assert reruns.owes_rerun(ledger)

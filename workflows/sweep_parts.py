@@ -218,7 +218,12 @@ class Parts:
         # Of one that is forgotten, or does not say why, the job is not to blame.
         is_taken = status is None or status.taken or not status.cause
         event = MachineEvent(
-            machine_id=machine_id, kind="gone", cause=cause, taken=is_taken, at=self._now
+            machine_id=machine_id,
+            kind="gone",
+            cause=cause,
+            taken=is_taken,
+            at=self._now,
+            noticed=True,
         )
         telling = Telling(job_id=job_id, event=event)
         return Repair(

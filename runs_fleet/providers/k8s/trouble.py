@@ -37,6 +37,8 @@ TAKEN = frozenset(
         "Terminated",
     }
 )
+# What is known of some ends is only when they were noticed, or when their object was removed.
+LATE = frozenset({"DeletionByPodGC", "DeletionByTaintManager", DISRUPTION, DELETED, NODE_LOST})
 # The kubelet evicts a pod also because it used more disk than it may.
 OWN_DOING = re.compile(r"exceed(s|ed) ")
 # The cause is the kubelet's, the wait ours: how many seconds it must last to be worth telling.
@@ -268,7 +270,13 @@ def _moment(text: str | None, default: datetime) -> datetime:
 def _event(thing: Object, kind: Any, cause: str, *, at: datetime, detail: str = "") -> MachineEvent:
     runner = runner_of(thing)
     event = MachineEvent(
-        machine_id=runner, runner=runner, kind=kind, cause=cause, taken=cause in TAKEN, at=at
+        machine_id=runner,
+        runner=runner,
+        kind=kind,
+        cause=cause,
+        taken=cause in TAKEN,
+        at=at,
+        noticed=kind == "gone" and cause in LATE,
     )
     return _detailed(event, detail)
 
