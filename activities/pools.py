@@ -101,10 +101,13 @@ class PoolActivities:
     def survey_pool(self, survey: PoolSurvey) -> PoolFacts:
         """List the pool's machines, and name what new ones would be made of."""
         with verdicts():
+            watched = set(survey.watched)
             for address in survey.poke:
                 self._machines.wake(address)
             site = self._machines.site(survey.spec)
-            return PoolFacts(members=tuple(self._machines.members(survey.pool)), site=site)
+            listed = self._machines.members(survey.pool)
+            known = (each for each in listed if each.state != "gone" or each.member in watched)
+            return PoolFacts(members=tuple(known), site=site)
 
     @activity.defn
     def keep_placeholders(self, order: PlaceholderOrder) -> PlaceholderFacts:

@@ -103,7 +103,7 @@ async def configure(client: Client, settings: PoolSettings) -> PoolStatus:
     pool = PoolId(definition.mode, definition.name)
     starting = WithStartWorkflowOperation(
         PoolManager.run,
-        PoolState(definition=definition, untried=True),
+        PoolState.fresh(definition),
         id=names.pool(*pool),
         task_queue=names.task_queue(pool.mode),
         id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,

@@ -60,7 +60,12 @@ def pool(mode: str, name: str) -> str:
 
 def member(pool_name: str, series: str, number: int) -> str:
     """Name a pool's member before it exists; whoever reads the name knows its pool."""
-    return f"{PREFIX}-pool-{pool_name}-s{series}-{number}"
+    return f"{members_prefix(pool_name)}s{series}-{number}"
+
+
+def members_prefix(pool_name: str) -> str:
+    """Spell how the names of all members of a pool begin."""
+    return f"{PREFIX}-pool-{pool_name}-"
 
 
 def member_runner(member_name: str, mint: int) -> str:

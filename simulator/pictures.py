@@ -9,9 +9,11 @@ from pathlib import Path
 
 from playwright.sync_api import FloatRect, Page, sync_playwright
 
+from runs_fleet import names
 from simulator import demo
 from simulator.burst import RUN
 from simulator.github.plans import JobPlan, RunPlan
+from simulator.pool_pictured import POOL, pooled
 from simulator.screen import Screen
 from simulator.watching import Row, Watcher
 from simulator.world import Plan, World
@@ -29,6 +31,7 @@ COLUMNS = (
     "Workflow ID",
 )  # fmt: skip
 WIDTH, LIST_HEIGHT, PAGE_HEIGHT, TIMELINE_HEIGHT = 1640, 1040, 1180, 1400
+Shots = dict[str, Callable[[Page], bytes]]
 STOLEN = "has its runner stolen"
 JOBS, LATE_SECONDS = 14, 60
 
@@ -44,8 +47,11 @@ def main() -> int:
         asyncio.run(demo.run(world, screen, jobs=JOBS, seed=1))
         rows = asyncio.run(_late(world))
         stolen = next(row for row in rows if row.name.endswith(STOLEN))
-        for name in photograph(world.temporal.ui_url, browser, job_id=stolen.job_id):
-            screen.say(f"{PICTURES / name}: {(PICTURES / name).stat().st_size // 1024} KiB")
+        taken = photograph(browser, of_jobs(world.temporal.ui_url, stolen.job_id))
+    with pooled() as world:
+        taken += photograph(browser, of_a_pool(world.temporal.ui_url))
+    for name in taken:
+        screen.say(f"{PICTURES / name}: {(PICTURES / name).stat().st_size // 1024} KiB")
     return 0
 
 
@@ -65,14 +71,24 @@ async def _late(world: World) -> list[Row]:
             await asyncio.sleep(demo.LOOK)
 
 
-def photograph(ui: str, browser: str, *, job_id: int) -> tuple[str, ...]:
-    """Take the list of jobs, one job's page, and its timeline; gives the files' names."""
+def of_jobs(ui: str, job_id: int) -> Shots:
+    """Name the pictures of the list of jobs, one job's page, and its timeline."""
     job = f"{ui}/namespaces/default/workflows/job-{job_id}"
-    shots: dict[str, Callable[[Page], bytes]] = {
+    return {
         "jobs.png": lambda page: _list(page, ui),
         "job.png": lambda page: _details(page, job),
         "timeline.png": lambda page: _timeline(page, job),
     }
+
+
+def of_a_pool(ui: str) -> Shots:
+    """Name the picture of a pool's page."""
+    pool = f"{ui}/namespaces/default/workflows/{names.pool('ec2', POOL)}"
+    return {"pool.png": lambda page: _pool(page, pool)}
+
+
+def photograph(browser: str, shots: Shots) -> tuple[str, ...]:
+    """Take pictures; gives the files' names."""
     PICTURES.mkdir(parents=True, exist_ok=True)
     with sync_playwright() as player:
         chromium = player.chromium.launch(executable_path=browser, args=list(FLAGS))
@@ -103,6 +119,15 @@ def _details(page: Page, job: str) -> bytes:
     page.get_by_text("User Metadata").first.click()
     page.get_by_text("Current Details").first.wait_for()
     page.wait_for_load_state("networkidle")
+    return page.screenshot()
+
+
+def _pool(page: Page, pool: str) -> bytes:
+    """Take the page of a workflow that never ends: the UI never stops asking about it."""
+    page.set_viewport_size({"width": WIDTH, "height": PAGE_HEIGHT})
+    page.goto(pool)
+    page.get_by_text("User Metadata").first.click()
+    page.wait_for_timeout(6000)
     return page.screenshot()
 
 

@@ -43,7 +43,7 @@ async def begin(temporal: Client, definition: PoolDefinition, *, task_queue: str
     kind = "ephemeral pool" if definition.ephemeral else "pool"
     return await temporal.start_workflow(
         PoolManager.run,
-        PoolState(definition=definition, untried=True),
+        PoolState.fresh(definition),
         id=names.pool(definition.mode, definition.name),
         task_queue=task_queue,
         id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,

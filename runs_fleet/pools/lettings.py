@@ -160,7 +160,7 @@ def wake_at(state: PoolState, targets: Targets, now: datetime) -> datetime:
     if not state.surveying:
         found.append(surveys.due(state, now))
     # What is due already waits for something that is under way, and that wakes the manager.
-    return min((each for each in found if each > now), default=now + surveys.SURVEY_EVERY)
+    return min((each for each in found if each > now), default=now + state.survey_every)
 
 
 def _of_members(state: PoolState) -> Iterator[datetime]:

@@ -9,7 +9,7 @@ from runs_fleet.pools.definition import Targets, Tier
 from runs_fleet.pools.lettings import MINT_WINDOW, replacing, resting, room, standing
 from runs_fleet.pools.state import TIERS, Member, PoolState, series
 from runs_fleet.pools.stock import IDLE_LIMIT, spec_hash
-from runs_fleet.pools.surveys import due
+from runs_fleet.pools.surveys import due, watched
 from runs_fleet.pools.wire import (
     MemberOrder,
     MemberRegistration,
@@ -177,4 +177,5 @@ def _survey(state: PoolState) -> PoolSurvey:
         pool=state.definition.name,
         spec=state.definition.spec,
         poke=tuple(address for address in poke if address),
+        watched=watched(state),
     )

@@ -41,7 +41,7 @@ class WarmMachines(Protocol):
         ...
 
     def members(self, pool: str) -> list[MemberStatus]:
-        """List the pool's machines that have not ended; for reconciling only."""
+        """List the pool's machines, ended ones while the cloud shows them; for reconciling only."""
         ...
 
     def site(self, spec: RunnerSpec) -> str:

@@ -94,7 +94,7 @@ class Replay:
     ) -> None:
         self.definition, self.assumptions = definition, assumptions
         self.clock, self.meter = Clockwork(begins - LEAD), Meter()
-        self.state = PoolState(definition=definition)
+        self.state = PoolState.fresh(definition)
         self.state.begin(self.clock.now)
         self.waits: list[tuple[Served, timedelta]] = []
         self.busy = timedelta(0)

@@ -204,6 +204,19 @@ class PoolState(Kept):
     adopted_after: timedelta = timedelta(minutes=1)
     look_again: timedelta = timedelta(seconds=20)
     longest_history: int = 2000
+    # Managers that began before there was a choice go on as they began, or could not be replayed.
+    survey_every: timedelta = timedelta(minutes=5)
+    boot_patience: timedelta | None = None
+
+    @classmethod
+    def fresh(cls, definition: PoolDefinition) -> "PoolState":
+        """Make the state of a pool that has not begun."""
+        return cls(
+            definition=definition,
+            untried=True,
+            survey_every=timedelta(minutes=2),
+            boot_patience=timedelta(minutes=1),
+        )
 
     def begin(self, now: datetime) -> None:
         """Name the series when the manager begins for the first time."""

@@ -2,6 +2,7 @@
 
 from datetime import datetime
 
+from runs_fleet import names
 from runs_fleet.models import Wire
 from runs_fleet.pools import claims
 from runs_fleet.pools.definition import PoolDefinition, Targets, Tier
@@ -131,7 +132,10 @@ def _pods(state: PoolState) -> list[str]:
 def _table(state: PoolState, now: datetime) -> list[str]:
     if not state.members:
         return []
-    rows = [_row(_line(state, each, now)) for each in list(state.members.values())[:MOST_ROWS]]
+    # The pool's name is above: a member's number is enough where there is little room.
+    prefix = names.members_prefix(state.definition.name)
+    first = list(state.members.values())[:MOST_ROWS]
+    rows = [_row(_line(state, each, now), prefix) for each in first]
     more = len(state.members) - len(rows)
     title = "| member | tier | phase | since | machine | type | job | why |"
     return ["", title, "|---|---|---|---|---|---|---|---|", *rows] + (
@@ -139,10 +143,11 @@ def _table(state: PoolState, now: datetime) -> list[str]:
     )
 
 
-def _row(line: MemberLine) -> str:
+def _row(line: MemberLine, prefix: str) -> str:
     why = line.cause or ("out of date" if line.stale else "")
+    number = line.name.removeprefix(prefix)
     cells = (
-        line.name, line.tier, line.phase, f"{line.since:%H:%M:%S}", line.machine_id,
+        number, line.tier, line.phase, f"{line.since:%H:%M:%S}", line.machine_id,
         line.machine_type, line.job_id or "", _plain(why),
     )  # fmt: skip
     return f"| {' | '.join(map(str, cells))} |"
@@ -154,7 +159,7 @@ def _done(state: PoolState) -> list[str]:
         f"- {each.at:%Y-%m-%d %H:%M:%S} {_what(each)} by {_plain(each.by)}: {_plain(each.reason)}"
         for each in reversed(last)
     ]
-    return ["", "operations:", *told] if told else []
+    return ["", "operations:", "", *told] if told else []
 
 
 def _what(operation: Operation) -> str:

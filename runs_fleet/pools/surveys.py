@@ -6,6 +6,7 @@ two surveys a minute apart: by then whoever was given it has marked it. Where me
 that runs may have a job without a mark, so its agent has to say that it stands by.
 """
 
+from collections.abc import Iterator
 from datetime import datetime, timedelta
 
 from runs_fleet import names
@@ -14,7 +15,6 @@ from runs_fleet.pools.definition import Tier
 from runs_fleet.pools.state import Member, Phase, PoolState, Stranger
 from runs_fleet.pools.wire import MemberStatus, PoolFacts
 
-SURVEY_EVERY = timedelta(minutes=5)
 AGAIN = timedelta(seconds=15)
 # What a list shows lags behind.
 LAG = timedelta(minutes=5)
@@ -37,23 +37,23 @@ def surveyed(state: PoolState, answer: PoolFacts | Failure, now: datetime) -> No
         state.survey_at = now + AGAIN
         return
     gone = set(state.departed)
-    seen = {
-        each.member: each
-        for each in answer.members
-        if each.state != "gone" and each.member not in gone
-    }
+    told = [each for each in answer.members if each.member not in gone]
+    seen = {each.member: each for each in told if each.state != "gone"}
+    ended = {each.machine.machine_id for each in told if each.state == "gone"}
     # It shows what was so when it began, and that may have been a while ago.
     state.site, state.shown_at = answer.site, state.survey_begun_at
     _meet(state, seen, now)
     for member in list(state.members.values()):
         status = seen.get(member.name)
-        if status is None:
-            _miss(state, member, now)
-        else:
+        if status is not None:
             member.missed = 0
             _agree(member, status, now)
+        elif member.machine is not None and member.machine.machine_id in ended:
+            _lose(state, member, now)
+        else:
+            _miss(state, member, now)
     state.surveyed_at = now
-    state.survey_at = now + SURVEY_EVERY
+    state.survey_at = now + state.survey_every
 
 
 def due(state: PoolState, now: datetime) -> datetime:
@@ -65,10 +65,25 @@ def due(state: PoolState, now: datetime) -> datetime:
         soon.append(state.settles_at)
     if state.strangers:
         waits = [each for each in state.strangers.values() if not each.status.runner]
-        soon.append(state.surveyed_at + (state.adopted_after if waits else SURVEY_EVERY))
+        soon.append(state.surveyed_at + (state.adopted_after if waits else state.survey_every))
     if any(each.phase == "stopping" and not each.call for each in state.members.values()):
         soon.append(state.surveyed_at + state.look_again)
-    return min(soon)
+    return min([*soon, *_overdue(state, state.surveyed_at)])
+
+
+def _overdue(state: PoolState, surveyed_at: datetime) -> Iterator[datetime]:
+    """Name when to look whether a machine that does not come up is there at all."""
+    if state.boot_patience is None:
+        return
+    for each in state.members.values():
+        if each.phase == "booting" and not each.call:
+            yield max(each.since + state.boot_patience, surveyed_at + state.look_again)
+
+
+def watched(state: PoolState) -> tuple[str, ...]:
+    """Name the members of which it is of interest that their machines have ended."""
+    kept = (each for each in state.members.values() if each.kept and each.machine)
+    return tuple(each.name for each in kept) if state.boot_patience is not None else ()
 
 
 def _meet(state: PoolState, seen: dict[str, MemberStatus], now: datetime) -> None:
@@ -125,7 +140,13 @@ def _miss(state: PoolState, member: Member, now: datetime) -> None:
     if now - member.since < LAG:
         return
     member.missed += 1
-    if member.missed < MOST_MISSED:
+    if member.missed >= MOST_MISSED:
+        _lose(state, member, now)
+
+
+def _lose(state: PoolState, member: Member, now: datetime) -> None:
+    """Take in that a machine is no more."""
+    if member.call:
         return
     if member.phase == "claimed" and not member.booked:
         state.depart(member.name)

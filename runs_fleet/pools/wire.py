@@ -133,12 +133,14 @@ class MemberRegistration(Wire):
 class PoolSurvey(Wire):
     """Ask the cloud what it has of a pool, and what a machine of its spec would be made of.
 
-    Agents that wait at the addresses of `poke` are to say that they stand by.
+    Agents that wait at the addresses of `poke` are to say that they stand by. Of the `watched`
+    members it is to be told as well that their machines have ended.
     """
 
     pool: str
     spec: RunnerSpec = RunnerSpec()
     poke: tuple[str, ...] = ()
+    watched: tuple[str, ...] = ()
 
 
 class MemberStatus(Wire):

@@ -107,7 +107,7 @@ class World:
     def begin(self) -> None:
         """Have a manager that knows nothing but the definition."""
         self.orphaned = [each for each in self.pending if isinstance(each, MemberOrder)]
-        self.state = PoolState(definition=self.definition)
+        self.state = PoolState.fresh(self.definition)
         self.state.begin(self.now)
         self.pending, self.begun_at, self.said = [], self.now, {}
 

@@ -8,6 +8,7 @@ import pytest
 from temporalio.api.enums.v1 import EventType
 from temporalio.client import Client, WorkflowFailureError
 
+from runs_fleet import names
 from runs_fleet.errors import NoCapacity, Refused, Unavailable
 from runs_fleet.models import RunnerSpec
 from runs_fleet.pools.definition import Targets
@@ -185,7 +186,8 @@ async def test_its_page_tells_of_members_and_reasons(begin_pool: Begin) -> None:
     pool = await begin_pool(targets=Targets(hot=1))
     [free] = await pool.has(1, "free")
     page = str(await pool.handle.query("__temporal_workflow_metadata"))
-    assert f"| {free.name} | hot | free |" in page
+    number = free.name.removeprefix(names.members_prefix(pool.name))
+    assert f"| {number} | hot | free |" in page
     assert "hot 1: the pool" in page
     assert free.machine_id in page
 

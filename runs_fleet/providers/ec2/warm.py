@@ -83,12 +83,11 @@ class WarmEc2:
         return bool(found)
 
     def members(self, pool: str) -> list[MemberStatus]:
-        """List this fleet's machines of a pool that have not ended."""
+        """List this fleet's machines of a pool; EC2 shows those that ended for about an hour."""
         queues = self._standby.queues
         return [
             members.status(raw, wake=queues.address(raw["InstanceId"]))
             for raw in self._lookup.tagged(members.POOL_TAG, pool)
-            if not instances.is_gone(raw)
         ]
 
     def site(self, spec: RunnerSpec) -> str:
