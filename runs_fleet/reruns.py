@@ -23,7 +23,8 @@ def owes_rerun(ledger: Ledger) -> bool:
 def untraced(ledger: Ledger) -> str | None:
     """Name the runner of a failed job of which only the cloud can say whether its machine was lost.
 
-    It was made for another job, or neither its agent nor an event has told of its end.
+    It was made for another job, or listened for any, or neither its agent nor an event has told
+    of its end.
     """
     demand = ledger.demand
     if demand.conclusion not in FAILED or not _may_run_again(ledger):
@@ -32,7 +33,13 @@ def untraced(ledger: Ledger) -> str | None:
         return None
     served = ledger.runner(demand.runner)
     told = served is not None and _told_of_its_end(ledger, served)
-    return None if told or names.owner(demand.runner) is None else demand.runner
+    return None if told or not _is_ours(ledger, demand.runner) else demand.runner
+
+
+def _is_ours(ledger: Ledger, runner: str | None) -> bool:
+    """Whether it is some job's runner, or a member of a pool that listened."""
+    listened = ledger.request.one_call and names.pool_of(runner) is not None
+    return listened or names.owner(runner) is not None
 
 
 def trace_at(ledger: Ledger) -> datetime:

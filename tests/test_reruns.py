@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from runs_fleet import answers, reruns
+from runs_fleet import answers, names, reruns
 from runs_fleet.deadlines import settled_at
 from runs_fleet.decisions import Done, Drop, Rerun, Trace, Wait, next_step
 from runs_fleet.ledger import Ledger
@@ -247,3 +247,12 @@ def test_a_loss_that_was_noticed_before_the_end_came_before_it() -> None:
     says_cloud(ledger, 80, cause="NodeLost", noticed=True)
     says_github(ledger, "completed", 90, conclusion="failure")
     assert reruns.owes_rerun(ledger)
+
+
+def test_a_job_that_failed_on_a_listening_member_is_traced_and_run_again_if_it_was_lost() -> None:
+    ledger = waiting(one_call=True)
+    runner = names.member_runner(names.member("ears", "abc123", 2), 1)
+    says_github(ledger, "completed", 90, on=runner, conclusion="failure")
+    assert next_step(ledger, at(91)) == Trace(runner)
+    answers.traced(ledger, [MachineStatus(machine_id="i-9", state="gone", taken=True)], at(91))
+    assert next_step(ledger, at(91)) == Rerun()

@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from runs_fleet import names
 from runs_fleet.aws.errors import code_of, translate
 from runs_fleet.errors import FleetError, RateLimited
 from runs_fleet.fairness import Weight, alike
 from runs_fleet.models import Machine, MachineOrder, MachineStatus
-from runs_fleet.providers.ec2 import instances
+from runs_fleet.providers.ec2 import instances, members
 from runs_fleet.providers.ec2.batching import Answer, Gathering, Pace
 from runs_fleet.providers.ec2.budgets import AwsBudgets
 from runs_fleet.providers.ec2.capacity import CapacityMemory
@@ -118,11 +119,18 @@ class Ec2Provider:
         return [instances.status(each, owners[each["InstanceId"]]) for each in found]
 
     def find(self, runner: str) -> list[MachineStatus]:
-        """Tell the state of the runner's machines; EC2 keeps ended ones an hour.
+        """Tell the state of a runner's machines, or of the member's that listened as this runner.
+
+        EC2 keeps ended ones an hour.
 
         https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/terminating-instances.html
         """
-        return [instances.status(each, runner) for each in self.lookup.of_runner(runner)]
+        listening = names.pool_of(runner)
+        if listening is None:
+            found = self.lookup.of_runner(runner)
+        else:
+            found = list(self.lookup.tagged(members.MEMBER_TAG, listening[1]))
+        return [instances.status(each, runner) for each in found]
 
     def _end(self, machine_ids: Sequence[str]) -> Sequence[Answer[bool]]:
         """Terminate, and tell of each whether EC2 knows it: one unknown id fails a whole call."""
