@@ -127,7 +127,9 @@ def _pool(page: Page, pool: str) -> bytes:
     page.set_viewport_size({"width": WIDTH, "height": PAGE_HEIGHT})
     page.goto(pool)
     page.get_by_text("User Metadata").first.click()
-    page.wait_for_timeout(6000)
+    page.get_by_text("Current Details").first.wait_for()
+    # They are drawn in a frame of their own.
+    page.locator("iframe").last.content_frame.get_by_text(f"{POOL}: open").wait_for()
     return page.screenshot()
 
 
