@@ -1,6 +1,6 @@
 """Whether a job that failed is run once more, because its machine was taken: pure."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from runs_fleet import names
 from runs_fleet.deadlines import NOT_REGISTERED, next_look, settled_at
@@ -9,6 +9,7 @@ from runs_fleet.runner import INTERRUPTED, Runner
 
 # How GitHub concludes a job whose machine was lost.
 FAILED = ("failure", "cancelled")
+GITHUB_TICK = timedelta(seconds=1)
 TAKEN, KEPT, UNKNOWN = "taken", "kept", "unknown"
 
 
@@ -128,8 +129,20 @@ def lost_with_job(ledger: Ledger, runner: Runner) -> bool:
     demand = ledger.demand
     if not runner.reclaimed or runner.lost_at is None or demand.completed_at is None:
         return False
-    sooner = runner.lost_at < demand.completed_at or _cut_off(runner)
+    sooner = runner.lost_at < demand.completed_at or _cut_off(runner) or _at_once(ledger, runner)
     return demand.conclusion in FAILED and sooner
+
+
+def _at_once(ledger: Ledger, runner: Runner) -> bool:
+    """Whether a job was cancelled in the second in which its agent said that it had to stop.
+
+    GitHub's times are whole seconds, so what comes after the begun one may have come before.
+    """
+    demand = ledger.demand
+    if runner.lost != INTERRUPTED or runner.lost_at is None or demand.completed_at is None:
+        return False
+    begun = demand.conclusion == "cancelled" and ledger.request.one_call
+    return begun and runner.lost_at < demand.completed_at + GITHUB_TICK
 
 
 def _cut_off(runner: Runner) -> bool:

@@ -256,3 +256,14 @@ def test_a_job_that_failed_on_a_listening_member_is_traced_and_run_again_if_it_w
     assert next_step(ledger, at(91)) == Trace(runner)
     answers.traced(ledger, [MachineStatus(machine_id="i-9", state="gone", taken=True)], at(91))
     assert next_step(ledger, at(91)) == Rerun()
+
+
+@pytest.mark.parametrize(("told", "again"), [(90.9, True), (91, False)])
+def test_a_job_cancelled_in_the_second_in_which_its_agent_had_to_stop_runs_again(
+    told: float, *, again: bool
+) -> None:
+    ledger = running(one_call=True)
+    says_agent(ledger, "interrupted", told)
+    says_github(ledger, "completed", 90, conclusion="cancelled")
+    ledger.trace = reruns.KEPT
+    assert reruns.owes_rerun(ledger) is again
