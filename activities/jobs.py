@@ -21,6 +21,7 @@ class JobActivities:
 
     @activity.defn
     def rerun_job(self, job: JobLookup) -> None:
-        """Run a concluded job once more; GitHub makes a new job of it."""
+        """Run a concluded job once more; GitHub makes a new job of it, and only one."""
         with verdicts():
-            self._github.rerun_job(job.scope, job.job_id)
+            asked = activity.info().attempt > 1
+            self._github.rerun_job(job.scope, job.job_id, asked=asked)

@@ -139,8 +139,11 @@ class GitHub(Protocol):
         """Ask what became of a job. Raises NotThere."""
         ...
 
-    def rerun_job(self, scope: Scope, job_id: int) -> None:
-        """Run a concluded job once more, as a new job with a new id."""
+    def rerun_job(self, scope: Scope, job_id: int, *, asked: bool = False) -> None:
+        """Run a concluded job once more, as a new job with a new id.
+
+        With `asked` an answer may have got lost: what runs again already is a success.
+        """
         ...
 
 

@@ -182,8 +182,9 @@ class MemoryGitHub:
         over = {"phase": "completed", "conclusion": "success"}
         return self.jobs[job_id].model_copy(update=over if self.all_over else {})
 
-    def rerun_job(self, scope: Scope, job_id: int) -> None:
-        self.reruns.append(job_id)
+    def rerun_job(self, scope: Scope, job_id: int, *, asked: bool = False) -> None:
+        if not (asked and job_id in self.reruns):
+            self.reruns.append(job_id)
 
     def forget(self, runner: str) -> None:
         """Deregister, as GitHub does with an ephemeral runner that ran its job."""

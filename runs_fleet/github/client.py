@@ -9,6 +9,7 @@ import httpx
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from runs_fleet.errors import NotThere, RateLimited, Refused
+from runs_fleet.github import reruns
 from runs_fleet.github.api import GitHubApi
 from runs_fleet.github.calls import REGISTER, Call, read
 from runs_fleet.github.registrations import Registrations
@@ -174,8 +175,10 @@ class GitHubClient:
         job = read(_Job, self.api.as_installation(scope, call), call)
         return _event(job, now=datetime.fromtimestamp(self.api.clock(), UTC))
 
-    def rerun_job(self, scope: Scope, job_id: int) -> None:
+    def rerun_job(self, scope: Scope, job_id: int, *, asked: bool = False) -> None:
         """Run a concluded job once more. Raises Unavailable while its run is still going."""
+        if asked and reruns.ran_again(self.api, scope, job_id, pages=self.pages):
+            return
         where: dict[str, str | int] = {"repo": scope.repo, "job": job_id}
         self.api.as_installation(
             scope, Call("POST", "/repos/{repo}/actions/jobs/{job}/rerun", where)

@@ -1,6 +1,7 @@
 """The port's five questions, asked over real HTTP."""
 
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 
@@ -20,6 +21,7 @@ RUNNERS = "GET /repos/octocat/hello/actions/runners"
 DELETE = "DELETE /repos/octocat/hello/actions/runners/23"
 JOB = "GET /repos/octocat/hello/actions/jobs/399444496"
 RERUN = "POST /repos/octocat/hello/actions/jobs/399444496/rerun"
+RUN_JOBS = "GET /repos/octocat/hello/actions/runs/7/jobs"
 MINTED = Reply(201, {**example("runner-jitconfig"), "encoded_jit_config": JIT})
 
 
@@ -238,6 +240,31 @@ def test_a_job_is_run_again(client: GitHubClient, github: ScriptedGitHub) -> Non
     github.say(RERUN, Reply(201, {}))
     client.rerun_job(REPO, 399444496)
     assert len(github.asked(RERUN)) == 1
+
+
+RAN = {"id": 399444496, "run_id": 7, "name": "test", "status": "completed"}
+TIMES = {"started_at": "2026-03-02T12:00:00Z", "completed_at": "2026-03-02T12:05:00Z"}
+LATER = {"started_at": "2026-03-02T12:06:00Z", "completed_at": "2026-03-02T12:07:00Z"}
+
+
+@pytest.mark.parametrize(
+    ("latest", "asked_for"),
+    [
+        ({"name": "test", "status": "queued"}, 0),
+        ({"name": "test", "status": "completed", **LATER}, 0),
+        ({"name": "test", "status": "completed", **TIMES}, 1),
+        ({"name": "lint", "status": "queued"}, 1),
+        ({"id": 399444496, "name": "test", "status": "completed", **TIMES}, 1),
+    ],
+)
+def test_a_rerun_that_may_have_been_asked_for_is_looked_for_first(
+    client: GitHubClient, github: ScriptedGitHub, latest: dict[str, Any], asked_for: int
+) -> None:
+    github.say(JOB, Reply(200, {**RAN, **TIMES}))
+    github.say(RUN_JOBS, Reply(200, {"jobs": [{"id": 5, "run_id": 7, **latest}]}))
+    github.say(RERUN, Reply(201, {}))
+    client.rerun_job(REPO, 399444496, asked=True)
+    assert len(github.asked(RERUN)) == asked_for
 
 
 def test_a_rerun_while_the_run_goes_on_may_be_asked_again(

@@ -107,7 +107,7 @@ class GitHub:
             raise NotThere(f"job {job_id}")
         return known[-1].model_copy(update={"source": "rest"})
 
-    def rerun_job(self, scope: Scope, job_id: int) -> None:
+    def rerun_job(self, scope: Scope, job_id: int, *, asked: bool = False) -> None:
         self._reachable()
         if job_id not in self.reruns:
             self.reruns.append(job_id)

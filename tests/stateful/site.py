@@ -182,9 +182,9 @@ class Site:
         with self._call("job"):
             return self.says(source="rest")
 
-    def rerun_job(self, scope: Scope, job_id: int) -> None:
+    def rerun_job(self, scope: Scope, job_id: int, *, asked: bool = False) -> None:
         with self._call("rerun_job"):
-            self.reruns += 1
+            self.reruns += not (asked and self.reruns)
 
     def says(self, *, source: Literal["webhook", "rest"] = "webhook") -> JobEvent:
         """What GitHub says of the job."""
