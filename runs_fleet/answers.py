@@ -172,6 +172,9 @@ def traced(ledger: Ledger, answer: Sequence[MachineStatus] | Failure, now: datet
     elif ledger.request.one_call and ledger.traces < LOOKS_FOR_LOST and _seems_to_run(answer):
         ledger.traces += 1
         ledger.trace_at = now + ledger.request.policy.busy_look
+    elif ledger.request.one_call and answer and all(each.state == "pending" for each in answer):
+        # It has run a job, so it was there: its pod is gone, and the cluster has not noticed.
+        ledger.trace = TAKEN
     else:
         ledger.trace = KEPT
 

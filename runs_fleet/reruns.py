@@ -61,7 +61,9 @@ def _heard_of_loss(ledger: Ledger) -> bool:
     demand, told = ledger.demand, ledger.mourned
     if told is None or demand.conclusion not in FAILED or demand.completed_at is None:
         return False
-    return told.runner == (demand.runner or "").lower() and told.at < demand.completed_at
+    # GitHub's times are whole seconds, and so are a cluster's.
+    tick = GITHUB_TICK if demand.conclusion == "cancelled" else timedelta(0)
+    return told.runner == (demand.runner or "").lower() and told.at < demand.completed_at + tick
 
 
 def _was_over(ledger: Ledger) -> bool:
@@ -72,7 +74,8 @@ def _was_over(ledger: Ledger) -> bool:
     demand, told = ledger.demand, ledger.warned
     if told is None or demand.conclusion != "cancelled" or demand.completed_at is None:
         return False
-    return told.runner == (demand.runner or "").lower() and told.at > demand.completed_at
+    after = told.at >= demand.completed_at + GITHUB_TICK
+    return told.runner == (demand.runner or "").lower() and after
 
 
 def perishing(ledger: Ledger, now: datetime) -> str | None:

@@ -121,8 +121,10 @@ class Runner:
             self.stalled, self.stalled_at = event.cause, min(event.at, now)
             return
         warned, at = event.kind == "interruption", min(event.at, now)
-        if warned and event.taken:
-            self.warned_at = self.warned_at or at
+        # Of a pod it is told when its end began; of an instance, when it had come.
+        begun = warned or event.runner == event.machine_id
+        if begun and event.taken and not event.noticed:
+            self.warned_at = min(self.warned_at or at, at)
         before = self.lost_at
         self._lose(INTERRUPTED if warned else event.cause or "gone", at, taken=event.taken)
         if self.lost_at is not None:

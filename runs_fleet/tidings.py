@@ -5,6 +5,7 @@ only ask the cloud, which may have forgotten.
 """
 
 from dataclasses import dataclass
+from datetime import datetime
 
 from runs_fleet.deadlines import end_of_runtime
 from runs_fleet.ledger import Ledger
@@ -38,26 +39,28 @@ def _mourned(ledger: Ledger, runner: Runner) -> bool:
     """
     if runner.serving == ledger.request.job_id or runner.informed or runner.machine is None:
         return False
-    at = runner.lost_at if _in_its_midst(runner) else runner.warned_at
+    at = _taken_at(runner)
     # What is taken at the end of its time, this lifecycle has ended.
     return at is not None and at < end_of_runtime(ledger, runner)
 
 
-def _in_its_midst(runner: Runner) -> bool:
+def _taken_at(runner: Runner) -> datetime | None:
+    """When it was taken; of one that was let go of, when the cloud began to."""
     if runner.lost_at is None or not runner.reclaimed:
-        return False
-    return runner.spent_at is None or runner.lost_at < runner.spent_at
+        return runner.warned_at
+    in_its_midst = runner.spent_at is None or runner.lost_at < runner.spent_at
+    return runner.lost_at if in_its_midst else runner.warned_at
 
 
 def _event(runner: Runner) -> MachineEvent:
-    lost = _in_its_midst(runner)
-    at = runner.lost_at if lost else runner.warned_at
+    at = _taken_at(runner)
     assert runner.machine is not None
     assert at is not None
+    lost = runner.spent_at is None or at < runner.spent_at
     return MachineEvent(
         machine_id=runner.machine.machine_id,
         runner=runner.name,
         kind="gone" if lost else "interruption",
-        cause=runner.lost,
+        cause=runner.lost or "gone",
         at=at,
     )

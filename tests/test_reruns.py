@@ -211,6 +211,15 @@ def test_a_runner_whose_loss_the_cluster_may_not_have_noticed_is_kept_and_looked
     assert next_step(ledger, looks[-1]) == Trace(MINE)
     answers.traced(ledger, [MachineStatus(machine_id=MINE, state="pending")], looks[-1])
     assert next_step(ledger, looks[-1]) == Drop(ledger.runners[0], "job_done")
+    # It has run a job: if it waits for a pod now, the one that it had was taken.
+    assert reruns.owes_rerun(ledger)
+
+
+def test_a_runner_that_goes_on_running_was_not_lost() -> None:
+    ledger = silent()
+    for look in range(5):
+        now = at(90) + POLICY.finish_grace + look * POLICY.busy_look
+        answers.traced(ledger, [MachineStatus(machine_id=MINE, state="running")], now)
     assert not reruns.owes_rerun(ledger)
 
 

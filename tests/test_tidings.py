@@ -98,7 +98,7 @@ def test_the_job_that_was_over_is_told_when_its_machine_began_to_be_taken() -> N
 
 @pytest.mark.parametrize(
     ("warned_at", "conclusion", "again"),
-    [(70, "cancelled", False), (60, "cancelled", True), (70, "failure", True)],
+    [(61, "cancelled", False), (60, "cancelled", True), (70, "failure", True)],
 )
 def test_a_job_that_somebody_cancelled_does_not_run_again_when_its_machine_is_taken_later(
     warned_at: float, conclusion: str, *, again: bool
@@ -110,3 +110,21 @@ def test_a_job_that_somebody_cancelled_does_not_run_again_when_its_machine_is_ta
     told = MachineEvent(machine_id="i-9", runner=THEIRS, kind="interruption", at=at(warned_at))
     ledger.note_machine(told, at(warned_at))
     assert owes_rerun(ledger) is again
+
+
+def test_a_pod_that_was_let_go_of_is_still_told_of() -> None:
+    ledger = robbed()
+    ledger.runners[0].drop("taken", at(41))
+    says_github(ledger, "completed", 48.2, on=MINE, job_id=OTHER, conclusion="cancelled")
+    pod = MachineEvent(
+        machine_id="i-1", runner="i-1", kind="gone", cause="EvictionByEvictionAPI", at=at(48)
+    )
+    ledger.note_machine(pod, at(50))
+    told = tidings.errand(ledger)
+    assert told is not None
+    assert (told.to, told.event.kind, told.event.at) == (OTHER, "gone", at(48))
+
+
+def test_a_job_cancelled_in_the_second_in_which_its_machine_was_taken_runs_again() -> None:
+    assert owes_rerun(served(lost_at=60, conclusion="cancelled"))
+    assert not owes_rerun(served(lost_at=61, conclusion="cancelled"))
