@@ -15,7 +15,7 @@ from temporalio.common import (
 from runs_fleet import names
 from runs_fleet.models import Mode
 from runs_fleet.pools.definition import PoolDefinition
-from runs_fleet.pools.state import PoolState
+from runs_fleet.pools.state import BOOT_LIMIT, PoolState
 from workflows import attributes
 from workflows.pool_manager import PoolManager
 
@@ -34,7 +34,13 @@ class Kept(NamedTuple):
     ephemeral: bool
 
 
-async def begin(temporal: Client, definition: PoolDefinition, *, task_queue: str) -> Manager:
+async def begin(
+    temporal: Client,
+    definition: PoolDefinition,
+    *,
+    task_queue: str,
+    boot_limit: timedelta = BOOT_LIMIT,
+) -> Manager:
     """Begin the manager of a pool, or find the one that keeps it, whatever its definition is."""
     pairs: list[SearchAttributePair[str]] = [
         SearchAttributePair(attributes.POOL, definition.name),
@@ -43,7 +49,7 @@ async def begin(temporal: Client, definition: PoolDefinition, *, task_queue: str
     kind = "ephemeral pool" if definition.ephemeral else "pool"
     return await temporal.start_workflow(
         PoolManager.run,
-        PoolState.fresh(definition),
+        PoolState.fresh(definition, boot_limit=boot_limit),
         id=names.pool(definition.mode, definition.name),
         task_queue=task_queue,
         id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,

@@ -4,6 +4,7 @@ import asyncio
 import logging
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import timedelta
 from pathlib import Path
 from typing import Protocol
 
@@ -14,6 +15,7 @@ from runs_fleet.errors import FleetError, Unavailable
 from runs_fleet.models import Mode
 from runs_fleet.pools import file, rules
 from runs_fleet.pools.definition import EphemeralPolicy, PoolDefinition
+from runs_fleet.pools.state import BOOT_LIMIT
 from runs_fleet.pools.wire import PoolSettings
 from worker import managers
 from worker.ephemeral import EphemeralPools
@@ -66,6 +68,7 @@ class PoolKeeper:
     every: float = EVERY
     call_limit: float = CALL_LIMIT
     file: FilePools | None = None
+    boot_limit: timedelta = BOOT_LIMIT
     _told: dict[str, PoolDefinition] = field(default_factory=dict, init=False)
     _unread: dict[str, str] = field(default_factory=dict, init=False)
 
@@ -141,7 +144,9 @@ class PoolKeeper:
 
     async def _keep(self, definition: PoolDefinition, source: str) -> None:
         """Begin the manager if need be, and tell it a definition that it was not told yet."""
-        manager = await managers.begin(self.temporal, definition, task_queue=self.task_queue)
+        manager = await managers.begin(
+            self.temporal, definition, task_queue=self.task_queue, boot_limit=self.boot_limit
+        )
         if self._told.get(definition.name) == definition:
             return
         status = await manager.query(PoolManager.status)

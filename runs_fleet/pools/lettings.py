@@ -16,11 +16,10 @@ from runs_fleet.pools.definition import Targets, Tier
 from runs_fleet.pools.state import TIERS, Member, PoolState, targets_of
 from runs_fleet.pools.stock import LONGEST_STAY, stale, unfit
 
-BOOT_LIMIT = timedelta(minutes=10)
 REGISTER_LIMIT = timedelta(minutes=2)
 STOP_LIMIT = timedelta(minutes=15)
 MINT_WINDOW = timedelta(minutes=1)
-LIMITS = {"booting": BOOT_LIMIT, "registering": REGISTER_LIMIT, "stopping": STOP_LIMIT}
+LIMITS = {"registering": REGISTER_LIMIT, "stopping": STOP_LIMIT}
 SILENT = {
     "booting": "its agent has not come up",
     "registering": "its runner has not come up",
@@ -92,6 +91,11 @@ def resting(state: PoolState, now: datetime) -> bool:
     return waits or bool(state.held or state.ending) or not state.settled
 
 
+def limit(state: PoolState, member: Member) -> timedelta:
+    """How long a member may be in its phase."""
+    return state.boot_limit if member.phase == "booting" else LIMITS.get(member.phase, NEVER)
+
+
 def replacing(state: PoolState, each: Standing, now: datetime) -> bool:
     """Whether a tier that is full is due for one more, to take the place of one out of date."""
     if not each.stale or resting(state, now) or _recycles(state):
@@ -108,7 +112,7 @@ def dismissals(state: PoolState, targets: Targets, now: datetime) -> tuple[Dismi
         return tuple(Dismissal(each.name, each.tier, cause) for each in gone)
     if others := [each for each in quiet if each.machine and unfit(state, each)]:
         return tuple(Dismissal(each.name, each.tier, OTHER_SPEC) for each in others)
-    late = [each for each in quiet if now - each.since >= LIMITS.get(each.phase, NEVER)]
+    late = [each for each in quiet if now - each.since >= limit(state, each)]
     if late or state.held:
         return tuple(
             Dismissal(each.name, each.tier, SILENT[each.phase], failed=True) for each in late
@@ -165,8 +169,8 @@ def wake_at(state: PoolState, targets: Targets, now: datetime) -> datetime:
 
 def _of_members(state: PoolState) -> Iterator[datetime]:
     for each in state.members.values():
-        if each.phase in LIMITS:
-            yield each.since + LIMITS[each.phase]
+        if (most := limit(state, each)) != NEVER:
+            yield each.since + most
         elif each.phase in ("free", "listening"):
             yield each.made_at + LONGEST_STAY
         if each.look_at is not None:

@@ -26,6 +26,7 @@ TIERS: tuple[Tier, ...] = ("hot", "listening", "stopped")
 # The phase in which a member of a tier is what the tier is for.
 READY: dict[Tier, Phase] = {"hot": "free", "listening": "listening", "stopped": "stopped"}
 MOST_OPERATIONS = 100
+BOOT_LIMIT = timedelta(minutes=10)
 DIGITS = "0123456789abcdefghijklmnopqrstuvwxyz"
 
 
@@ -207,13 +208,17 @@ class PoolState(Kept):
     # Managers that began before there was a choice go on as they began, or could not be replayed.
     survey_every: timedelta = timedelta(minutes=5)
     boot_patience: timedelta | None = None
+    boot_limit: timedelta = BOOT_LIMIT
 
     @classmethod
-    def fresh(cls, definition: PoolDefinition) -> "PoolState":
+    def fresh(
+        cls, definition: PoolDefinition, *, boot_limit: timedelta = BOOT_LIMIT
+    ) -> "PoolState":
         """Make the state of a pool that has not begun."""
         return cls(
             definition=definition,
             untried=True,
+            boot_limit=boot_limit,
             survey_every=timedelta(minutes=2),
             boot_patience=timedelta(minutes=1),
         )

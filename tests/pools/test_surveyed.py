@@ -89,3 +89,11 @@ def test_a_manager_that_began_before_goes_on_as_it_began() -> None:
     state = PoolState(definition=definition())
     assert (state.survey_every, state.boot_patience) == (5 * MINUTE, None)
     assert surveys.watched(state) == ()
+
+
+def test_a_machine_may_boot_for_as_long_as_any_other_of_the_fleet() -> None:
+    state = keeping("booting")
+    state.boot_limit = 3 * MINUTE
+    state.survey_at = NOON + timedelta(hours=1)
+    assert turn(state, NOON + 3 * MINUTE - SECOND).plan.calls.releases == ()
+    assert turn(state, NOON + 3 * MINUTE).plan.calls.releases != ()
