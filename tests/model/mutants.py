@@ -23,6 +23,7 @@ PARTS = frozenset(
         "ledger",
         "notices",
         "reruns",
+        "runner",
         "outdated",
         "story",
         "tidings",

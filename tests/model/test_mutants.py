@@ -8,8 +8,8 @@ WORLDS = 600
 DECISIONS, JUDGING, DEADLINES, ANSWERS = (
     f"runs_fleet.{name}" for name in ("decisions", "judging", "deadlines", "answers")
 )
-LEDGER, LENDING, RERUNS, CLAIMING = (
-    f"runs_fleet.{name}" for name in ("ledger", "lending", "reruns", "claiming")
+RUNNER, LENDING, RERUNS, CLAIMING = (
+    f"runs_fleet.{name}" for name in ("runner", "lending", "reruns", "claiming")
 )
 
 MISTAKES = {
@@ -29,7 +29,7 @@ MISTAKES = {
         ANSWERS, "if answer.busy or unsure:", "if unsure:"
     ),
     "a registration is taken for gone with its job": Mistake(
-        LEDGER, "return self.deregistered and self.ended in RESULTS", "return self.spent"
+        RUNNER, "return self.deregistered and self.ended in RESULTS", "return self.spent"
     ),
     "a second machine is ordered for one runner": Mistake(
         DECISIONS, "(active.machine is not None or active.registering)", "False"
@@ -53,11 +53,9 @@ MISTAKES = {
         "return runner.ordered_at + FAR",
     ),
     "GitHub is never asked": Mistake(DECISIONS, "if ask_at(ledger) <= now:", "if False:"),
-    "a lost job is not run again": Mistake(
-        RERUNS, "known or ledger.trace == TAKEN", "ledger.trace == TAKEN"
-    ),
+    "a lost job is not run again": Mistake(RERUNS, "(known or traced or", "(traced or"),
     "a failed job is run again though its machine was kept": Mistake(
-        RERUNS, "known or ledger.trace == TAKEN", "known or bool(ledger.trace)"
+        RERUNS, "traced = ledger.trace == TAKEN and", "traced = bool(ledger.trace) and"
     ),
     "a job is run again for ever": Mistake(
         RERUNS, "return wanted and not ledger.rerun and", "return wanted and"
