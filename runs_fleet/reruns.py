@@ -137,12 +137,12 @@ def lost_with_job(ledger: Ledger, runner: Runner) -> bool:
 
 
 def _at_once(ledger: Ledger, runner: Runner) -> bool:
-    """Whether a job was cancelled in the second in which its agent said that it had to stop.
+    """Whether a job was cancelled in the second in which its machine was told to stop.
 
     GitHub's times are whole seconds, so what comes after the begun one may have come before.
     """
     demand = ledger.demand
-    if runner.lost != INTERRUPTED or runner.lost_at is None or demand.completed_at is None:
+    if runner.lost_at is None or demand.completed_at is None or runner.vague:
         return False
     begun = demand.conclusion == "cancelled" and ledger.request.one_call
     return begun and runner.lost_at < demand.completed_at + GITHUB_TICK

@@ -274,5 +274,7 @@ def test_a_job_cancelled_in_the_second_in_which_its_agent_had_to_stop_runs_again
     ledger = running(one_call=True)
     says_agent(ledger, "interrupted", told)
     says_github(ledger, "completed", 90, conclusion="cancelled")
+    # What the cloud says later may be all that is kept of why.
+    says_cloud(ledger, 101, cause="DisruptionTarget", noticed=True)
     ledger.trace = reruns.KEPT
     assert reruns.owes_rerun(ledger) is again
