@@ -19,7 +19,6 @@ class _Job(BaseModel):
     name: str
     status: str
     started_at: AwareDatetime | None = None
-    completed_at: AwareDatetime | None = None
 
 
 class _Jobs(BaseModel):
@@ -31,7 +30,7 @@ def ran_again(api: GitHubApi, scope: Scope, job_id: int, *, pages: Pages) -> boo
     """Tell whether a later attempt of the run has this job anew.
 
     A run's list of jobs is that of its latest attempt, where jobs that were not run again stand
-    with their old times: https://docs.github.com/en/rest/actions/workflow-jobs#list-jobs-for-a-workflow-run
+    with the moment at which they had started: https://docs.github.com/en/rest/actions/workflow-jobs#list-jobs-for-a-workflow-run
     """
     call = Call("GET", "/repos/{repo}/actions/jobs/{job}", {"repo": scope.repo, "job": job_id})
     job = read(_Job, api.as_installation(scope, call), call)
@@ -45,6 +44,4 @@ def ran_again(api: GitHubApi, scope: Scope, job_id: int, *, pages: Pages) -> boo
 
 
 def _is_anew(other: _Job, job: _Job) -> bool:
-    if other.status != "completed" or job.completed_at is None:
-        return True
-    return other.started_at is not None and other.started_at >= job.completed_at
+    return other.status != "completed" or other.started_at != job.started_at

@@ -243,7 +243,8 @@ def test_a_job_is_run_again(client: GitHubClient, github: ScriptedGitHub) -> Non
 
 
 RAN = {"id": 399444496, "run_id": 7, "name": "test", "status": "completed"}
-TIMES = {"started_at": "2026-03-02T12:00:00Z", "completed_at": "2026-03-02T12:05:00Z"}
+TIMES = {"started_at": "2026-03-02T12:00:00Z", "completed_at": "2026-03-02T12:00:00Z"}
+NOW = "2026-03-02T12:09:00Z"
 LATER = {"started_at": "2026-03-02T12:06:00Z", "completed_at": "2026-03-02T12:07:00Z"}
 
 
@@ -253,6 +254,7 @@ LATER = {"started_at": "2026-03-02T12:06:00Z", "completed_at": "2026-03-02T12:07
         ({"name": "test", "status": "queued"}, 0),
         ({"name": "test", "status": "completed", **LATER}, 0),
         ({"name": "test", "status": "completed", **TIMES}, 1),
+        ({"name": "test", "status": "completed", **TIMES, "completed_at": NOW}, 1),
         ({"name": "lint", "status": "queued"}, 1),
         ({"id": 399444496, "name": "test", "status": "completed", **TIMES}, 1),
     ],
