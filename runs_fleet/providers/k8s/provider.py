@@ -110,8 +110,11 @@ class K8sProvider:
         try:
             self._cluster.create(body)
         except Taken:
-            there = self._cluster.read(KINDS[body["kind"]], metadata["name"])["metadata"]
+            what = f"{body['kind']} {metadata['name']}"
+            try:
+                there = self._cluster.read(KINDS[body["kind"]], metadata["name"])["metadata"]
+            except NotThere:
+                raise Unavailable(f"{what} was an earlier Job's, and is gone now") from None
             owners = [each["uid"] for each in there.get("ownerReferences") or []]
             if metadata["ownerReferences"][0]["uid"] not in owners:
-                what = f"{body['kind']} {metadata['name']}"
                 raise Unavailable(f"{what} is an earlier Job's, soon to be removed") from None
