@@ -62,7 +62,7 @@ class TemporalServer(LocalServer):
         )  # fmt: skip
         return self.process
 
-    def _wait_healthy(self, patience: float = 50) -> None:
+    def _wait_healthy(self, patience: float = 30) -> None:
         """Wait for the frontend, which opens its port before it serves."""
         command = [executable(), "operator", "cluster", "health", "--address", self.address]
         deadline = time.monotonic() + patience
