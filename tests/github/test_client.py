@@ -256,6 +256,8 @@ LATER = {"started_at": "2026-03-02T12:06:00Z", "completed_at": "2026-03-02T12:07
         ({"name": "test", "status": "completed", **TIMES}, 1),
         ({"name": "test", "status": "completed", **TIMES, "completed_at": NOW}, 1),
         ({"name": "lint", "status": "queued"}, 1),
+        # Another job of the same name, in the same attempt.
+        ({"run_attempt": 1, "name": "test", "status": "completed", **LATER}, 1),
         ({"id": 399444496, "name": "test", "status": "completed", **TIMES}, 1),
     ],
 )
@@ -263,10 +265,23 @@ def test_a_rerun_that_may_have_been_asked_for_is_looked_for_first(
     client: GitHubClient, github: ScriptedGitHub, latest: dict[str, Any], asked_for: int
 ) -> None:
     github.say(JOB, Reply(200, {**RAN, **TIMES}))
-    github.say(RUN_JOBS, Reply(200, {"jobs": [{"id": 5, "run_id": 7, **latest}]}))
+    attempt = {"id": 5, "run_id": 7, "run_attempt": 2, **latest}
+    github.say(RUN_JOBS, Reply(200, {"jobs": [attempt]}))
     github.say(RERUN, Reply(201, {}))
     client.rerun_job(REPO, 399444496, asked=True)
     assert len(github.asked(RERUN)) == asked_for
+
+
+def test_of_jobs_of_one_name_none_is_taken_for_run_again_while_one_is_not(
+    client: GitHubClient, github: ScriptedGitHub
+) -> None:
+    again = {"run_id": 7, "run_attempt": 2, "name": "test"}
+    carried = {"id": 5, "status": "completed", **TIMES, **again}
+    github.say(JOB, Reply(200, {**RAN, **TIMES}))
+    github.say(RUN_JOBS, Reply(200, {"jobs": [carried, {"id": 6, "status": "queued", **again}]}))
+    github.say(RERUN, Reply(201, {}))
+    client.rerun_job(REPO, 399444496, asked=True)
+    assert len(github.asked(RERUN)) == 1
 
 
 def test_a_rerun_while_the_run_goes_on_may_be_asked_again(
