@@ -140,6 +140,29 @@ def test_what_an_earlier_job_left_behind_is_waited_for(
         provider.create(asked)
 
 
+class Collected(Cluster):
+    """A cluster whose garbage collector comes between two calls."""
+
+    def read(self, kind: Kind, name: str) -> Json:
+        if kind is CONFIG_MAPS:
+            self.delete(kind, name)
+        return super().read(kind, name)
+
+
+def test_what_an_earlier_job_left_behind_may_go_while_it_is_looked_at(
+    api: ApiClient, cluster: Cluster, namespace: str, site: Site
+) -> None:
+    asked = order()
+    other = cluster.create(manifests.job(order(), site))
+    leftover = manifests.config_map(asked, site, owner=other["metadata"]["uid"])
+    leftover["metadata"]["ownerReferences"][0]["name"] = other["metadata"]["name"]
+    cluster.create(leftover)
+    provider = K8sProvider(Collected(Rest(api), namespace), site)
+    with pytest.raises(Unavailable, match="gone now"):
+        provider.create(asked)
+    assert provider.create(asked).machine_id == asked.runner
+
+
 def test_another_fleets_job_is_not_taken_over(
     provider: K8sProvider, cluster: Cluster, site: Site
 ) -> None:
