@@ -15,6 +15,7 @@ from runs_fleet.errors import Refused
 from runs_fleet.models import JobRequest, Mode, RunnerSpec
 from runs_fleet.pools import ephemeral, rules
 from runs_fleet.pools.definition import EphemeralPolicy, PoolDefinition
+from runs_fleet.pools.state import BOOT_LIMIT
 from worker import managers
 from workflows import attributes
 
@@ -60,6 +61,7 @@ class EphemeralPools:
     temporal: Client
     mode: Mode
     task_queue: str
+    boot_limit: timedelta = BOOT_LIMIT
     _refused: set[str] = field(default_factory=set, init=False)
 
     async def look(self, policy: EphemeralPolicy, defined: Collection[str]) -> None:
@@ -141,7 +143,9 @@ class EphemeralPools:
         except Refused as refusal:
             look.refusals.add(str(refusal))
             return False
-        await managers.begin(self.temporal, definition, task_queue=self.task_queue)
+        await managers.begin(
+            self.temporal, definition, task_queue=self.task_queue, boot_limit=self.boot_limit
+        )
         look.open_pools += 1
         facts = {"pool": caller.pool, "job_id": request.job_id, "repo": caller.repo}
         log.info("ephemeral pool called into being", extra=facts)

@@ -73,7 +73,7 @@ class PoolKeeper:
     _unread: dict[str, str] = field(default_factory=dict, init=False)
 
     def __post_init__(self) -> None:
-        self._ephemeral = EphemeralPools(self.temporal, self.mode, self.task_queue)
+        self._ephemeral = EphemeralPools(self.temporal, self.mode, self.task_queue, self.boot_limit)
 
     async def run(self) -> None:
         """Look again and again until cancelled."""
@@ -152,7 +152,9 @@ class PoolKeeper:
         status = await manager.query(PoolManager.status)
         # What it was told before, even by another worker, an operator may have changed since.
         if status.sourced != definition:
-            settings = PoolSettings(definition=definition, by=source, source=True)
+            settings = PoolSettings(
+                definition=definition, by=source, source=True, boot_limit=self.boot_limit
+            )
             await manager.execute_update(PoolManager.configure, settings)
             log.info("pool configured", extra={"pool": definition.name, "source": source})
         self._told[definition.name] = definition

@@ -56,6 +56,7 @@ def configure(state: PoolState, settings: PoolSettings, now: datetime) -> None:
     """Take in a new definition; one that is no other changes nothing."""
     if settings.source:
         state.sourced = settings.definition
+    state.boot_limit = settings.boot_limit or state.boot_limit
     if settings.definition == state.definition:
         if not state.operations:
             _note(state, settings, BEGUN, now)

@@ -1,13 +1,13 @@
 """Tells a pool in words and numbers: its page in the Temporal UI, and what its query answers."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from runs_fleet import names
 from runs_fleet.models import Wire
 from runs_fleet.pools import claims
 from runs_fleet.pools.definition import PoolDefinition, Targets, Tier
 from runs_fleet.pools.planning import PoolPlan
-from runs_fleet.pools.state import TIERS, Member, Operation, PoolState
+from runs_fleet.pools.state import BOOT_LIMIT, TIERS, Member, Operation, PoolState
 from runs_fleet.pools.stock import stale
 from runs_fleet.pools.wire import PlaceholderFacts
 
@@ -58,6 +58,7 @@ class PoolStatus(Wire):
     trouble: str = ""
     rest_until: datetime | None = None
     surveyed_at: datetime | None = None
+    boot_limit: timedelta = BOOT_LIMIT
     placeholders: PlaceholderFacts | None = None
     replicas: int | None = None
     leases: dict[str, int]
@@ -84,6 +85,7 @@ def status(state: PoolState, plan: PoolPlan, now: datetime) -> PoolStatus:
         trouble=state.trouble,
         rest_until=state.rest_until,
         surveyed_at=state.surveyed_at,
+        boot_limit=state.boot_limit,
         placeholders=state.facts,
         replicas=state.replicas,
         leases={volume: lease.job_id for volume, lease in state.leases.items()},

@@ -215,8 +215,12 @@ class PoolOperation(Wire):
 
 
 class PoolSettings(Wire):
-    """A new definition for a pool, and who gave it: somebody, or a `source` that workers read."""
+    """A new definition for a pool, and who gave it: somebody, or a `source` that workers read.
+
+    `boot_limit` is how long a machine of theirs may take, which only workers know.
+    """
 
     definition: PoolDefinition
     by: str = ""
     source: bool = False
+    boot_limit: timedelta | None = None

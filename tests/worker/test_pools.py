@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from uuid import uuid4
 
@@ -15,6 +15,7 @@ from runs_fleet.errors import Refused
 from runs_fleet.models import RunnerReport
 from runs_fleet.pools.definition import PoolDefinition, Targets
 from runs_fleet.pools.operators import BEGUN
+from runs_fleet.pools.state import PoolState
 from runs_fleet.pools.status import PoolStatus
 from runs_fleet.pools.stores import MemoryPoolStore
 from runs_fleet.pools.wire import PoolSettings
@@ -114,6 +115,20 @@ async def test_it_holds_when_the_worker_begins_anew(kept: Keeping, temporal: Cli
     store.put(mine.model_copy(update={"max": 3}))
     await kept.keeper(store).turn()
     assert (await kept.status(mine.name)).definition.max == 3
+
+
+async def test_a_pool_that_an_operator_has_begun_boots_as_the_workers_machines_do(
+    kept: Keeping, temporal: Client
+) -> None:
+    mine = kept.one()
+    begun = PoolState.fresh(mine)
+    handle = await temporal.start_workflow(
+        PoolManager.run, begun, id=names.pool("ec2", mine.name), task_queue=kept.queue
+    )
+    keeper = kept.keeper(MemoryPoolStore([mine]))
+    keeper.boot_limit = timedelta(minutes=3)
+    await keeper.turn()
+    assert (await handle.query(PoolManager.status)).boot_limit == timedelta(minutes=3)
 
 
 async def test_the_first_source_holds(kept: Keeping) -> None:
