@@ -20,6 +20,8 @@ from runs_fleet import logs
 from runs_fleet.settings import AgentSettings, BadSettings, load_agent
 
 if TYPE_CHECKING:
+    from types import FrameType
+
     from agent.host import Host
     from runs_fleet.ports import Outbox
 
@@ -102,6 +104,11 @@ def read_settings(environ: Mapping[str, str]) -> AgentSettings:
     return load_agent({**environ, **found})
 
 
+def _on_stop(what: Callable[[int, FrameType | None], None] | signal.Handlers) -> None:
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, what)
+
+
 def main() -> int:
     """Return how it ended, as `Ending` lists it; on EC2 only whether the machine was ended."""
     if arguments := sys.argv[1:]:
@@ -115,9 +122,11 @@ def main() -> int:
         return Ending.BAD_SETTINGS
     logs.configure(settings.log_format, settings.log_level)
     agent = make_agent(settings)
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: agent.terminate())
+    _on_stop(lambda *_: agent.terminate())
     ending = agent.run()
+    # A Job goes as soon as its end is known, so a kubelet often asks an agent to end that is about
+    # to. Python gives a signal back to the system on its way out, but leaves an ignored one alone.
+    _on_stop(signal.SIG_IGN)
     # An init system should not call a machine failed that has been told to go.
     return ending if settings.mode == "k8s" or ending is Ending.STUCK else Ending.DONE
 

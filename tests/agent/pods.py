@@ -100,10 +100,11 @@ class Pod:
         for name, content in (files | changed).items():
             (self.secrets / name).write_bytes(content)
 
-    def start(self) -> None:
+    def start(self, *command: str) -> None:
+        """Start the agent, or what Python is told instead."""
         with self._log.open("wb") as log:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "agent"], env=self.environ, stderr=log
+                [sys.executable, *(command or ("-m", "agent"))], env=self.environ, stderr=log
             )
 
     def let_past(self, gate: str) -> None:

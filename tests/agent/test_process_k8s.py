@@ -21,6 +21,20 @@ GATED_JOB = (
     + scripts.completed("Succeeded")
 )
 
+# What modules hold is let go of as the interpreter ends, after it gave its signals back.
+STOPPED_ON_THE_WAY_OUT = """
+import os, signal, sys
+from agent.__main__ import main
+
+class Kubelet:
+    def __del__(self, kill=os.kill, number=signal.SIGTERM, agent=os.getpid()):
+        kill(agent, number)
+
+sys.kubelet = Kubelet()
+sys.argv = ["runs-fleet-agent"]
+sys.exit(main())
+"""
+
 
 @pytest.fixture
 def valkey(tmp_path: Path) -> Iterator[Valkey]:
@@ -88,6 +102,15 @@ def test_sigterm_before_the_config_ends_the_pod(pod: Pod) -> None:
     pod.wait_for_log("no config yet")
     pod.terminate()
     assert pod.exit_code() == 143
+
+
+def test_sigterm_on_the_way_out_changes_nothing(pod: Pod, valkey: Valkey) -> None:
+    valkey.server.start()
+    pod.install(scripts.job("Succeeded"))
+    pod.mount()
+    pod.start("-c", STOPPED_ON_THE_WAY_OUT)
+    assert pod.exit_code() == 0
+    assert valkey.story() == ["ready", "started", "finished Succeeded"]
 
 
 def test_an_idle_runner_is_a_normal_end(pod: Pod, valkey: Valkey) -> None:
