@@ -9,9 +9,9 @@ from contextlib import suppress
 
 import boto3
 import uvicorn
+import uvloop
 from fastapi import FastAPI
 from temporalio.client import Client
-from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.envconfig import ClientConfig, ClientConnectConfig
 from temporalio.service import RPCError, RPCStatusCode
 
@@ -34,6 +34,7 @@ from runs_fleet.queues.sqs import SqsOutbox
 from runs_fleet.queues.valkey_fifo import FifoOutbox
 from runs_fleet.settings import ApiSettings, BadSettings, load_api
 from workflows import attributes
+from workflows.payloads import DATA_CONVERTER
 
 DEFAULT_ADDRESS = "localhost:7233"
 FIRST_WAIT, LONGEST_WAIT = 0.5, 5.0
@@ -60,7 +61,7 @@ def main() -> None:
         sys.exit(_complain(f"the Temporal settings cannot be read: {error}"))
     logs.configure(settings.log_format, settings.log_level)
     try:
-        asyncio.run(serve(settings, address))
+        uvloop.run(serve(settings, address))
     except Refused as error:
         sys.exit(_complain(str(error)))
     except KeyboardInterrupt:
@@ -135,7 +136,7 @@ async def connect(intake: Intake, address: ClientConnectConfig) -> None:
 async def _connected(address: ClientConnectConfig) -> Client | None:
     """Return a client, or None; the SDK raises RuntimeError when nobody answers."""
     try:
-        client = await Client.connect(**address, data_converter=pydantic_data_converter)
+        client = await Client.connect(**address, data_converter=DATA_CONVERTER)
         await _register(client)
     except (RPCError, RuntimeError, OSError) as error:
         log.warning("waiting for temporal", extra=_facts(address) | {"reason": str(error)})

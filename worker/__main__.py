@@ -11,9 +11,9 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from typing import TypeVar
 
+import uvloop
 from temporalio import activity, workflow
 from temporalio.client import Client
-from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.envconfig import ClientConfig, ClientConnectConfig
 from temporalio.runtime import PrometheusConfig, Runtime, TelemetryConfig
 from temporalio.service import RPCError, RPCStatusCode
@@ -25,6 +25,7 @@ from runs_fleet.settings import BadSettings, Ec2Settings, K8sSettings, load_work
 from runs_fleet.settings.worker import WorkerSettings
 from worker import schedules, serving, wiring
 from workflows import attributes
+from workflows.payloads import DATA_CONVERTER
 
 DEFAULT_ADDRESS = "localhost:7233"
 FIRST_WAIT, LONGEST_WAIT = 0.5, 5.0
@@ -51,7 +52,7 @@ def main() -> None:
     workflow.logger.workflow_info_on_message = False
     activity.logger.activity_info_on_message = False
     try:
-        asyncio.run(serve(settings, address, version=version))
+        uvloop.run(serve(settings, address, version=version))
     except Refused as error:
         sys.exit(_complain(str(error)))
     log.info("stopped")
@@ -104,9 +105,7 @@ async def _waited(stop: asyncio.Event, what: str, attempt: Callable[[], Awaitabl
 
 
 async def _connected(address: ClientConnectConfig, runtime: Runtime) -> Client:
-    client = await Client.connect(
-        **address, data_converter=pydantic_data_converter, runtime=runtime
-    )
+    client = await Client.connect(**address, data_converter=DATA_CONVERTER, runtime=runtime)
     try:
         await attributes.ensure(client)
     except RPCError as error:
