@@ -27,6 +27,7 @@ class Routing:
         spec, refusal = (None, asked.message) if isinstance(asked, Refusal) else (asked.spec, None)
         return JobRequest(
             one_call=True,
+            sparing=True,
             job_id=job.job_id,
             run_id=job.run_id,
             run_attempt=job.run_attempt,

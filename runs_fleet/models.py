@@ -82,7 +82,11 @@ class Scope(Wire):
 
 
 class JobRequest(Wire):
-    """A lifecycle's input: a queued job; `one_call` makes and registers each runner in one call."""
+    """A lifecycle's input: a queued job.
+
+    With `one_call` each runner is made and registered in one call, with `sparing` the list of jobs
+    is only told what lasts. Lifecycles that began before there was either go on without.
+    """
 
     job_id: int
     run_id: int
@@ -102,6 +106,7 @@ class JobRequest(Wire):
     mode: Mode = "ec2"
     policy: Policy = Policy()
     one_call: bool = False
+    sparing: bool = False
 
 
 class JobEvent(Wire):

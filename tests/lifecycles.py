@@ -224,6 +224,7 @@ def request(*, policy: Policy = QUICK, **changes: Any) -> JobRequest:
         "delivered_at": now,
         "policy": policy,
         "one_call": True,
+        "sparing": True,
     }
     return JobRequest(**(asked | changes))
 

@@ -17,6 +17,7 @@ from temporalio.common import (
 )
 from temporalio.service import RPCError, RPCStatusCode
 
+from runs_fleet import names, sizes
 from runs_fleet.ledger import Ledger
 from runs_fleet.models import JobRequest
 
@@ -31,37 +32,40 @@ MACHINE = SearchAttributeKey.for_keyword("MachineId")
 CONCLUSION = SearchAttributeKey.for_keyword("Conclusion")
 ATTEMPT = SearchAttributeKey.for_int("Attempt")
 KEYWORDS = (REPO, JOB, POOL, MODE, STATE, RUNNER, MACHINE_TYPE, MACHINE, CONCLUSION)
+KEYS: dict[str, SearchAttributeKey[Any]] = {key.name: key for key in (*KEYWORDS, ATTEMPT)}
 TYPES: dict[str, IndexedValueType.ValueType] = {
     **{key.name: IndexedValueType.INDEXED_VALUE_TYPE_KEYWORD for key in KEYWORDS},
     ATTEMPT.name: IndexedValueType.INDEXED_VALUE_TYPE_INT,
 }
 CALL_LIMIT = timedelta(seconds=5)
 
+Shown = dict[str, str | int | None]
+
 
 def at_start(request: JobRequest) -> TypedSearchAttributes:
     """Describe a job from the moment it is known, before anything is done for it."""
     job = f"{request.workflow} / {request.name}" if request.workflow else request.name
-    pairs: list[SearchAttributePair[str]] = [
-        SearchAttributePair(REPO, request.scope.repo),
-        # What visibility stores in Postgres and MySQL is at most 255 characters long.
-        SearchAttributePair(JOB, job[:255]),
-        SearchAttributePair(MODE, request.mode),
-        SearchAttributePair(STATE, "refused" if request.refusal else "placing"),
-    ]
+    # What visibility stores in Postgres and MySQL is at most 255 characters long.
+    values = {REPO: request.scope.repo, JOB: job[:255], MODE: request.mode}
     if request.spec and request.spec.pool:
-        pairs.append(SearchAttributePair(POOL, request.spec.pool))
-    return TypedSearchAttributes(pairs)
+        values[POOL] = request.spec.pool
+    begun = [(KEYS[name], value) for name, value in shown_at_start(request).items()]
+    return TypedSearchAttributes([SearchAttributePair(*each) for each in (*values.items(), *begun)])
 
 
-def shown_at_start(request: JobRequest) -> dict[str, str | int]:
+def shown_at_start(request: JobRequest) -> Shown:
     """What `at_start` has shown of the attributes that change later."""
-    return {STATE.name: "refused" if request.refusal else "placing"}
+    state = "refused" if request.refusal else "placing"
+    return {STATE.name: state} | _foreseen(request)
 
 
-def shown(ledger: Ledger) -> dict[str, str | int]:
+def shown(ledger: Ledger) -> Shown:
     """What the list should say of a job; each change costs one event, so only what matters."""
-    values: dict[str, str | int] = {STATE.name: ledger.state.replace("idle", "booting")}
-    last = ledger.runners[-1] if ledger.runners else None
+    foreseen, last = _foreseen(ledger.request), ledger.runners[-1] if ledger.runners else None
+    if foreseen and _nothing_heard(ledger):
+        return foreseen
+    values: Shown = dict.fromkeys(foreseen)
+    values[STATE.name] = ledger.state.replace("idle", "booting")
     if last is not None and last.machine is not None:
         values[MACHINE_TYPE.name] = last.machine.machine_type
         values[MACHINE.name] = last.machine.machine_id
@@ -72,10 +76,34 @@ def shown(ledger: Ledger) -> dict[str, str | int]:
     return values
 
 
-def updates(changed: dict[str, str | int]) -> list[SearchAttributeUpdate[Any]]:
-    """Write changed values as the SDK wants them."""
-    keys: dict[str, SearchAttributeKey[Any]] = {key.name: key for key in (*KEYWORDS, ATTEMPT)}
-    return [keys[name].value_set(value) for name, value in changed.items()]
+def _foreseen(request: JobRequest) -> Shown:
+    """Tell of a cluster's Job before it is made: nothing of it is left to choose.
+
+    To change the list as soon as it is made would be a fifth of all that Temporal does by then,
+    and a burst of jobs waits for that.
+    """
+    spec = request.spec
+    if not request.sparing or request.mode != "k8s" or spec is None or spec.pool:
+        return {}
+    name = names.runner(request.job_id, 1)
+    kind = sizes.machine_type(spec)
+    machine: Shown = {MACHINE.name: name, MACHINE_TYPE.name: kind}
+    return machine | {STATE.name: "placing", RUNNER.name: name, ATTEMPT.name: 1}
+
+
+def _nothing_heard(ledger: Ledger) -> bool:
+    """Whether all is well and nobody has said a word of the first machine yet."""
+    first = not ledger.runners[1:]
+    heard = any(runner.ready_at or runner.stalled for runner in ledger.runners)
+    return first and not heard and ledger.state in {"placing", "booting"}
+
+
+def updates(changed: Shown) -> list[SearchAttributeUpdate[Any]]:
+    """Write changed values as the SDK wants them; None is nothing any more."""
+    return [
+        KEYS[name].value_unset() if value is None else KEYS[name].value_set(value)
+        for name, value in changed.items()
+    ]
 
 
 async def ensure(client: Client) -> None:

@@ -143,7 +143,7 @@ class RunnerLifecycle:
                 case decisions.End(state=state, reason=reason):
                     self._end(state, reason)
                 case _:
-                    self._show()
+                    self._show(step)
                     return step
 
     def _tell_losses(self) -> None:
@@ -165,9 +165,14 @@ class RunnerLifecycle:
         workflow.logger.info("demand over", extra={"state": state, "reason": reason})
         answers.close(self._ledger, state, reason)
 
-    def _show(self) -> None:
-        """Keep the job's page current, and the list where something changed that it shows."""
+    def _show(self, step: decisions.Step | None = None) -> None:
+        """Keep the job's page current, and the list where something changed that it shows.
+
+        A machine or a release that is ordered right now changes it again, mostly at once.
+        """
         workflow.set_current_details(story.details(self._ledger))
+        if self._ledger.request.sparing and isinstance(step, decisions.Release):
+            return
         wanted = attributes.shown(self._ledger)
         changed = {name: value for name, value in wanted.items() if self._shown.get(name) != value}
         if changed:

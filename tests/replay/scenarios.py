@@ -53,6 +53,15 @@ async def completed(stage: Stage) -> Job:
     return job
 
 
+async def completed_in_a_cluster(stage: Stage) -> Job:
+    """Its list shows the machine from the start, and no change until the agent speaks."""
+    job = await stage.start(mode="k8s")
+    await job.boots()
+    await job.says_github("in_progress", on=job.runner())
+    await job.says_github("completed", on=job.runner(), conclusion="success")
+    return job
+
+
 async def given_a_warm_machine(stage: Stage) -> Job:
     """Take the machine that a pool has assigned."""
     pool = await stage.temporal.start_workflow(
@@ -230,6 +239,7 @@ async def vanished(stage: Stage) -> Job:
 
 ENDS: dict[Scenario, str] = {
     completed: "completed",
+    completed_in_a_cluster: "completed",
     given_a_warm_machine: "completed",
     failed: "completed",
     cancelled_before_create: "cancelled",

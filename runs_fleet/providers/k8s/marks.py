@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
+from runs_fleet import sizes
 from runs_fleet.models import Machine, MachineOrder, Market
-from runs_fleet.providers.k8s import resources
 from runs_fleet.providers.k8s.site import Site
 from runs_fleet.providers.k8s.template import LABELS, MANAGED_BY
 
@@ -46,7 +46,7 @@ def annotations(order: MachineOrder) -> dict[str, str]:
         REPO: order.repo,
         TOKEN: order.token,
         MARKET: order.rung.market.value,
-        MACHINE_TYPE: resources.machine_type(order.spec),
+        MACHINE_TYPE: sizes.machine_type(order.spec),
     }
 
 

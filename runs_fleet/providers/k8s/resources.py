@@ -2,25 +2,13 @@
 
 from typing import Any
 
-from runs_fleet.labels import GIB_PER_CPU
 from runs_fleet.models import RunnerSpec
 from runs_fleet.providers.k8s.site import Storage
+from runs_fleet.sizes import memory
 
 CPU, MEMORY, DISK = "cpu", "memory", "ephemeral-storage"
 # A daemon by itself; what it runs is counted as the job's own, up to the job's limits.
 DAEMON = {CPU: "100m", MEMORY: "256Mi"}
-
-
-def memory(spec: RunnerSpec) -> int:
-    """GiB that are the job's for sure: without a word of `ram`, as `runner=` has it."""
-    if spec.ram == RunnerSpec().ram:
-        return GIB_PER_CPU * spec.cpu.least
-    return spec.ram.least
-
-
-def machine_type(spec: RunnerSpec) -> str:
-    """Name the machine by what it has for sure."""
-    return f"{spec.cpu.least}cpu-{memory(spec)}gib"
 
 
 def runner(spec: RunnerSpec, storage: Storage) -> dict[str, Any]:
