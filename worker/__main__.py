@@ -9,6 +9,7 @@ import sys
 from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from pathlib import Path
 from typing import TypeVar
 
 import uvloop
@@ -23,7 +24,7 @@ from runs_fleet import logs
 from runs_fleet.errors import FleetError, Refused
 from runs_fleet.settings import BadSettings, Ec2Settings, K8sSettings, load_worker
 from runs_fleet.settings.worker import WorkerSettings
-from worker import schedules, serving, wiring
+from worker import readiness, schedules, serving, wiring
 from workflows import attributes
 from workflows.payloads import DATA_CONVERTER
 
@@ -47,6 +48,7 @@ def main() -> None:
         sys.exit(_complain(str(error)))
     except (RuntimeError, ValueError, OSError) as error:
         sys.exit(_complain(f"the Temporal settings cannot be read: {error}"))
+    readiness.clear(settings.ready_file)
     logs.configure(settings.log_format, settings.log_level)
     # The facts are fields already; the SDK would write them into the message as well.
     workflow.logger.workflow_info_on_message = False
@@ -86,7 +88,7 @@ async def serve(
                 executor=threads,
                 version=version,
             )
-            await _work(client, wired, worker, stop=stop)
+            await _work(client, wired, worker, stop=stop, ready_file=settings.ready_file)
 
 
 async def _waited(stop: asyncio.Event, what: str, attempt: Callable[[], Awaitable[T]]) -> T | None:
@@ -122,7 +124,12 @@ async def _warmed(wired: wiring.Wired) -> bool:
 
 
 async def _work(
-    client: Client, wired: wiring.Wired, worker: Worker, *, stop: asyncio.Event
+    client: Client,
+    wired: wiring.Wired,
+    worker: Worker,
+    *,
+    stop: asyncio.Event,
+    ready_file: Path | None,
 ) -> None:
     """Serve the task queue and relay messages; a relay that breaks ends the process."""
     async with worker, asyncio.TaskGroup() as group:
@@ -130,7 +137,8 @@ async def _work(
         keeping = schedules.keep(client, wired.sweep, wired.sweep_interval)
         tasks.append(group.create_task(keeping))
         log.info("serving", extra=_facts(worker))
-        await stop.wait()
+        with readiness.shown(ready_file):
+            await stop.wait()
         log.info("draining", extra={"at_most": str(serving.GRACE)})
         for task in tasks:
             task.cancel()

@@ -1,5 +1,6 @@
 """The kinds of values that variables hold, and how each is read from text."""
 
+import os
 import re
 from datetime import timedelta
 from pathlib import Path
@@ -105,6 +106,12 @@ def _readable(path: Path) -> Path:
     return path
 
 
+def _makeable(path: Path) -> Path:
+    if path.is_dir() or not os.access(path.parent, os.W_OK | os.X_OK):
+        raise ValueError("cannot be made there")
+    return path
+
+
 def read_text(path: Path) -> str:
     """Read a file that a variable names; ValueError never quotes what is in it."""
     try:
@@ -153,3 +160,4 @@ ParameterPath = Annotated[str, AfterValidator(_parameter_path)]
 DnsLabel = Annotated[str, Field(pattern=r"^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$")]
 AbsolutePath = Annotated[Path, AfterValidator(_absolute)]
 ReadableFile = Annotated[Path, AfterValidator(_readable)]
+FileToMake = Annotated[Path, AfterValidator(_makeable)]

@@ -18,6 +18,7 @@ from runs_fleet.settings.fields import (
     Duration,
     Families,
     FifoUrl,
+    FileToMake,
     LaunchTemplate,
     ParameterPath,
     Port,
@@ -66,6 +67,9 @@ class WorkerSettings(MarketSettings):
     metrics_host: str = setting("METRICS_HOST", "an address to listen on", default="0.0.0.0")
     metrics_port: Port | None = setting(
         "METRICS_PORT", "a port, 0 for any free one, or empty for none", default=9090
+    )
+    ready_file: FileToMake | None = setting(
+        "READY_FILE", "a path in a directory that can be written to", default=None
     )
     max_activities: Annotated[int, Field(ge=1, le=1000)] = setting(
         "MAX_ACTIVITIES", "a number of threads from 1 to 1000", default=64

@@ -6,6 +6,7 @@ import subprocess
 import time
 from collections import Counter
 from collections.abc import AsyncIterator
+from pathlib import Path
 
 import pytest
 import pytest_asyncio
@@ -57,6 +58,27 @@ async def test_a_build_drained_in_a_burst_loses_and_doubles_nothing(fleet: Fleet
     await fleet.settled()
     accounts = settle(fleet.world, (*jobs, *more), refused=set())
     assert (accounts.completed, accounts.lost, accounts.duplicates) == (2 * JOBS, 0, 0)
+
+
+async def test_a_worker_shows_that_it_serves_while_it_does(fleet: Fleet, tmp_path: Path) -> None:
+    shown = tmp_path / "serving"
+    fleet.world.plan.env = {**HASTE, "RUNS_FLEET_READY_FILE": str(shown)}
+    worker = fleet.world.start_worker()
+    await eventually(shown.exists, what="a worker that serves")
+    worker.send_signal(signal.SIGTERM)
+    assert await asyncio.to_thread(worker.wait, serving.GRACE.total_seconds() + 15) == 0
+    assert not shown.exists()
+
+
+async def test_a_worker_that_is_refused_shows_nothing(fleet: Fleet, tmp_path: Path) -> None:
+    shown = tmp_path / "serving"
+    shown.write_text("left by a process that was killed")
+    nowhere = {"RUNS_FLEET_EC2_SUBNETS": "subnet-0000000000000000f"}
+    fleet.world.plan.env = {**HASTE, **nowhere, "RUNS_FLEET_READY_FILE": str(shown)}
+    fleet.world.start_worker()
+    log = fleet.world.home / "worker.log"
+    await eventually(lambda: "waiting for " in log.read_text(), what="a worker that waits")
+    assert not shown.exists()
 
 
 def started(fleet: Fleet, build: str) -> subprocess.Popen[bytes]:

@@ -1,5 +1,6 @@
 """What the chart renders, read as the objects that it is."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -80,6 +81,24 @@ def test_a_service_leads_to_the_api(helm: Helm) -> None:
     assert spec["ports"] == [{"name": "http", "port": 8443, "targetPort": "http"}]
     assert container["ports"] == [{"name": "http", "containerPort": 8080}]
     assert container["readinessProbe"]["httpGet"] == {"path": "/ready", "port": "http"}
+
+
+@pytest.mark.parametrize("deployment", ["worker-k8s", "worker-ec2"])
+def test_a_worker_counts_once_it_serves(helm: Helm, deployment: str) -> None:
+    pod = helm.template("both").one("Deployment", deployment)["spec"]["template"]["spec"]
+    (container,) = pod["containers"]
+    told = {each["name"]: each.get("value") for each in container["env"]}
+    file = told["RUNS_FLEET_READY_FILE"]
+    assert container["readinessProbe"]["exec"] == {"command": ["test", "-f", file]}
+    mounts = {each["mountPath"]: each["name"] for each in container["volumeMounts"]}
+    [volume] = [each for each in pod["volumes"] if each["name"] == mounts[str(Path(file).parent)]]
+    assert "emptyDir" in volume
+
+
+def test_the_number_of_workers_can_be_left_to_an_autoscaler(helm: Helm) -> None:
+    chosen = helm.template("both", "--set", "workers.k8s.replicas=null")
+    assert "replicas" not in chosen.one("Deployment", "worker-k8s")["spec"]
+    assert "replicas" in chosen.one("Deployment", "worker-ec2")["spec"]
 
 
 @pytest.mark.parametrize(
