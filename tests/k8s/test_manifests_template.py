@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 import yaml
 
+from runs_fleet.models import Rung
 from runs_fleet.providers.k8s import manifests
 from runs_fleet.providers.k8s.site import Site
 from runs_fleet.providers.k8s.template import merged, problems
@@ -106,6 +107,33 @@ def test_the_pod_that_was_given_is_not_changed() -> None:
     assert repr(pod) == before
 
 
+def test_what_is_said_of_dockers_containers_is_for_jobs_that_have_them() -> None:
+    text = """
+        spec:
+          initContainers:
+            - {name: docker, resources: {requests: {cpu: 1}}}
+            - {name: externals, resources: {requests: {cpu: 10m}}}
+            - {name: mine, image: "mine:1"}
+        """
+    plain, docker = laid_over(text), laid_over(text, docker=True)
+    assert [each["name"] for each in plain["spec"]["initContainers"]] == ["mine"]
+    there = {each["name"]: each for each in docker["spec"]["initContainers"]}
+    assert there["docker"]["resources"]["requests"]["cpu"] == 1
+    assert there["docker"]["image"]
+
+
+@pytest.mark.parametrize("text", ["spec: {affinity: }", "spec: {affinity: {nodeAffinity: }}"])
+@pytest.mark.parametrize("rung", [SPOT, ON_DEMAND])
+def test_a_template_without_affinities_leaves_a_runner_those_it_needs(
+    text: str, rung: Rung
+) -> None:
+    plain = manifests.job(order(rung=rung), SITE)["spec"]["template"]["spec"].get("affinity")
+    mine = laid_over(text, rung=rung)["spec"].get("affinity")
+    assert (mine or {}).get("nodeAffinity", {}).get(REQUIRED) == (plain or {}).get(
+        "nodeAffinity", {}
+    ).get(REQUIRED)
+
+
 @pytest.mark.parametrize(
     ("text", "said"),
     [
@@ -136,6 +164,12 @@ def test_the_pod_that_was_given_is_not_changed() -> None:
             "mounts on /etc/runs-fleet are runs-fleet's own",
         ),
         ("spec: {containers: [{name: x, $patch: delete}]}", "$patch: not understood"),
+        ("metadata: {labels: }", "metadata.labels: is empty"),
+        ("spec: {containers: }", "spec.containers: is empty"),
+        ("spec: {volumes: }", "spec.volumes: is empty"),
+        ("spec: {containers: [{name: runner, env: }]}", "container runner: env: is empty"),
+        ("spec: {initContainers: [{name: docker, volumeMounts: }]}", "volumeMounts: is empty"),
+        ("spec: {containers: [{name: runner, env: [A=1]}]}", "env: each must be an object"),
     ],
 )
 def test_what_makes_a_runner_a_runner_stays(text: str, said: str) -> None:

@@ -1,6 +1,6 @@
 """The operator's part of every runner's pod: what it may say, and how it is merged; pure."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 RUNNER = "runner"
@@ -63,22 +63,34 @@ def merged(pod: Mapping[str, Any], template: Mapping[str, Any]) -> dict[str, Any
     other lists are replaced. Two things differ, since a runner needs them: tolerations are added,
     and required node affinities hold together.
     """
-    result = _object(pod, template)
-    mine, theirs = pod["spec"], template.get("spec", {})
+    mine, theirs = pod["spec"], _of_this_pod(template.get("spec", {}), pod["spec"])
+    result = _object(pod, {**template, "spec": theirs})
     if theirs.get("tolerations"):
         result["spec"]["tolerations"] = [*mine.get("tolerations", []), *theirs["tolerations"]]
     if terms := _both(_terms(mine), _terms(theirs)):
-        affinity = result["spec"]["affinity"]["nodeAffinity"]
-        affinity[_REQUIRED] = {"nodeSelectorTerms": terms}
+        affinity = dict(result["spec"].get("affinity") or {})
+        nodes = {**(affinity.get("nodeAffinity") or {}), _REQUIRED: {"nodeSelectorTerms": terms}}
+        result["spec"]["affinity"] = {**affinity, "nodeAffinity": nodes}
     return result
 
 
+def _of_this_pod(theirs: Mapping[str, Any], mine: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Leave out what is said of Docker's containers where a job has none."""
+    if not theirs.get(_FIRST):
+        return theirs
+    there = {each["name"] for each in mine.get(_FIRST, [])}
+    ours = {DOCKER, EXTERNALS} - there
+    return {**theirs, _FIRST: [each for each in theirs[_FIRST] if each["name"] not in ours]}
+
+
+_FIRST = "initContainers"
 _REQUIRED = "requiredDuringSchedulingIgnoredDuringExecution"
 
 
 def _of_metadata(metadata: Mapping[str, Any]) -> Iterator[str]:
     for key in metadata.keys() - {"labels", "annotations"}:
         yield f"metadata.{key}: only labels and annotations may be given"
+    yield from _emptied(metadata, "metadata.", ("labels",))
     for kind in ("labels", "annotations"):
         for key in metadata.get(kind) or {}:
             if key.startswith((LABELS, MANAGED_BY)):
@@ -88,6 +100,7 @@ def _of_metadata(metadata: Mapping[str, Any]) -> Iterator[str]:
 def _of_spec(spec: Mapping[str, Any]) -> Iterator[str]:
     for key in spec.keys() & _SPEC.keys():
         yield f"spec.{key}: {_SPEC[key]}"
+    yield from _emptied(spec, "spec.", ("containers", "volumes"))
     for volume in _named(spec, "volumes"):
         if volume.get("name") in {CONFIG, SECRETS}:
             yield f"spec.volumes.{volume['name']}: is runs-fleet's own"
@@ -100,16 +113,36 @@ def _of_spec(spec: Mapping[str, Any]) -> Iterator[str]:
 
 def _of_container(container: Mapping[str, Any]) -> Iterator[str]:
     name = container["name"]
-    for mount in container.get("volumeMounts") or []:
+    if name in {RUNNER, DOCKER}:
+        yield from _emptied(container, f"container {name}: ", ("env", "volumeMounts"))
+    yield from _no_objects(container, ("env", "volumeMounts"))
+    for mount in _objects(container, "volumeMounts"):
         if str(mount.get("mountPath", "")).startswith(MOUNTS):
             yield f"container {name}: mounts on {MOUNTS} are runs-fleet's own"
         if mount.get("name") == SECRETS:
             yield f"container {name}: the volume {SECRETS} is the runner's alone"
     if name == RUNNER:
         yield from (f"container {name}: {key}: {_CONTAINER[key]}" for key in _taken(container))
-        for variable in container.get("env") or []:
+        for variable in _objects(container, "env"):
             if str(variable.get("name", "")).startswith(VARIABLES):
                 yield f"container {name}: {variable['name']} is runs-fleet's own"
+
+
+def _emptied(thing: Mapping[str, Any], where: str, keys: Iterable[str]) -> Iterator[str]:
+    """Null removes, and a key without a value is null."""
+    for key in keys:
+        if key in thing and thing[key] is None:
+            yield f"{where}{key}: is empty, and a runner needs its own; leave the key out"
+
+
+def _no_objects(container: Mapping[str, Any], kinds: Iterable[str]) -> Iterator[str]:
+    for kind in kinds:
+        if len(_objects(container, kind)) < len(container.get(kind) or []):
+            yield f"container {container['name']}: {kind}: each must be an object"
+
+
+def _objects(container: Mapping[str, Any], kind: str) -> list[Mapping[str, Any]]:
+    return [each for each in container.get(kind) or [] if isinstance(each, dict)]
 
 
 def _taken(container: Mapping[str, Any]) -> list[str]:
