@@ -1,13 +1,14 @@
 """What a real API server does not let the provider do, and how that is said."""
 
+from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
 from kubernetes.client import ApiClient
 
-from runs_fleet.errors import NoCapacity, Refused
+from runs_fleet.errors import NoCapacity, NotThere, Refused
 from runs_fleet.providers.k8s.client import connect
-from runs_fleet.providers.k8s.cluster import Cluster
+from runs_fleet.providers.k8s.cluster import JOBS, Cluster
 from runs_fleet.providers.k8s.provider import K8sProvider
 from runs_fleet.providers.k8s.rest import Rest
 from runs_fleet.providers.k8s.site import Site
@@ -16,15 +17,48 @@ from tests.k8s.orders import order
 from tests.simulator.waiting import until
 
 PATIENCE = 100.0
+Limit = Callable[[str, int], None]
 
 
-def test_a_quota_that_is_used_up_is_no_capacity(
-    provider: K8sProvider, api: ApiClient, namespace: str
+@pytest.fixture
+def limit(api: ApiClient, namespace: str) -> Limit:
+    """Let the namespace have no more than so many of a kind."""
+
+    def limited(kind: str, most: int) -> None:
+        path = f"/api/v1/namespaces/{namespace}/resourcequotas"
+        quota = {"kind": "ResourceQuota", "apiVersion": "v1", "metadata": {"name": "most"}}
+        Rest(api).post(path, {**quota, "spec": {"hard": {f"count/{kind}": str(most)}}})
+        until(lambda: Rest(api).get(f"{path}/most").get("status", {}).get("used"), within=PATIENCE)
+
+    return limited
+
+
+def test_a_quota_that_is_used_up_is_no_capacity(provider: K8sProvider, limit: Limit) -> None:
+    limit("jobs.batch", 0)
+    with pytest.raises(NoCapacity, match="exceeded quota"):
+        provider.create(order())
+
+
+def test_no_job_stays_behind_for_which_there_is_no_more_than_itself(
+    provider: K8sProvider, cluster: Cluster, limit: Limit
 ) -> None:
-    path = f"/api/v1/namespaces/{namespace}/resourcequotas"
-    quota = {"kind": "ResourceQuota", "apiVersion": "v1", "metadata": {"name": "none"}}
-    Rest(api).post(path, {**quota, "spec": {"hard": {"count/jobs.batch": "0"}}})
-    until(lambda: Rest(api).get(f"{path}/none").get("status", {}).get("used"), within=PATIENCE)
+    limit("configmaps", 0)
+    asked = order()
+    with pytest.raises(NoCapacity, match="exceeded quota"):
+        provider.create(asked)
+    with pytest.raises(NotThere):
+        cluster.read(JOBS, asked.runner)
+
+
+@pytest.mark.parametrize("kind", ["jobs.batch", "configmaps"])
+def test_a_repeat_finds_what_has_used_the_quota_up(
+    provider: K8sProvider, cluster: Cluster, limit: Limit, kind: str
+) -> None:
+    asked = order()
+    made = provider.create(asked)
+    limit(kind, 1)
+    assert provider.create(asked) == made
+    assert cluster.read(JOBS, asked.runner)
     with pytest.raises(NoCapacity, match="exceeded quota"):
         provider.create(order())
 

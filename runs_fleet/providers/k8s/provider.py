@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from runs_fleet.errors import MachineGone, NotThere, Refused, Unavailable
+from runs_fleet.errors import MachineGone, NoCapacity, NotThere, Refused, Unavailable
 from runs_fleet.models import Machine, MachineOrder, MachineStatus, Market, Rung, RunnerSpec
 from runs_fleet.providers.k8s import manifests, marks, states
 from runs_fleet.providers.k8s.caches import Caches
@@ -27,17 +27,18 @@ class K8sProvider:
         self._owners = owners or Owners(cluster)
 
     def warm_up(self) -> None:
-        """Have the server check a runner's Job, before the first job does. Raises FleetError."""
-        order = MachineOrder(
-            runner="runs-fleet-0-0",
-            token="runs-fleet-0-0-0",
-            job_id=0,
-            attempt=0,
-            repo="",
-            spec=RunnerSpec(),
-            rung=Rung(market=Market.SPOT),
-        )
-        self._cluster.try_out(manifests.job(order, self._site))
+        """Have the server check runners' Jobs, before the first job does. Raises FleetError."""
+        for market in Market:
+            order = MachineOrder(
+                runner="runs-fleet-0-0",
+                token="runs-fleet-0-0-0",
+                job_id=0,
+                attempt=0,
+                repo="",
+                spec=RunnerSpec(),
+                rung=Rung(market=market),
+            )
+            self._cluster.try_out(manifests.job(order, self._site))
 
     def create(self, order: MachineOrder) -> Machine:
         """Make the attempt's Job and what it needs, or complete what an earlier try began.
@@ -46,8 +47,13 @@ class K8sProvider:
         """
         job = self._made_or_found(order)
         self._owners.remember(job)
-        for body in manifests.dependents(order, self._site, owner=uid(job)):
-            self._complete(body)
+        try:
+            for body in manifests.dependents(order, self._site, owner=uid(job)):
+                self._complete(body)
+        except (NoCapacity, Refused):
+            # These mean that there is nothing: nobody would remove a Job that waits for the rest.
+            self.terminate(order.runner)
+            raise
         return marks.machine(job)
 
     def terminate(self, runner: str, machine_id: str | None = None) -> bool:
@@ -86,6 +92,11 @@ class K8sProvider:
             return self._cluster.create(manifests.job(order, self._site, cache=where))
         except Taken:
             return self._adopted(order)
+        except NoCapacity:
+            # A quota is asked before the name is: the Job may be what used it up.
+            if self._job(order.runner) is None:
+                raise
+            return self._adopted(order)
 
     def _adopted(self, order: MachineOrder) -> Json:
         """Take the Job of this name over if it is the attempt's own and still of use.
@@ -109,11 +120,13 @@ class K8sProvider:
         metadata = body["metadata"]
         try:
             self._cluster.create(body)
-        except Taken:
+        except (Taken, NoCapacity, Refused) as error:
             what = f"{body['kind']} {metadata['name']}"
             try:
                 there = self._cluster.read(KINDS[body["kind"]], metadata["name"])["metadata"]
             except NotThere:
+                if not isinstance(error, Taken):
+                    raise error from None
                 raise Unavailable(f"{what} was an earlier Job's, and is gone now") from None
             owners = [each["uid"] for each in there.get("ownerReferences") or []]
             if metadata["ownerReferences"][0]["uid"] not in owners:
