@@ -80,15 +80,15 @@ def _foreseen(request: JobRequest) -> Shown:
     """Tell of a cluster's Job before it is made: nothing of it is left to choose.
 
     To change the list as soon as it is made would be a fifth of all that Temporal does by then,
-    and a burst of jobs waits for that.
+    and a burst of jobs waits for that. Only a machine that was made has its id in the list, or
+    the sweep would miss it.
     """
     spec = request.spec
     if not request.sparing or request.mode != "k8s" or spec is None or spec.pool:
         return {}
     name = names.runner(request.job_id, 1)
-    kind = sizes.machine_type(spec)
-    machine: Shown = {MACHINE.name: name, MACHINE_TYPE.name: kind}
-    return machine | {STATE.name: "placing", RUNNER.name: name, ATTEMPT.name: 1}
+    machine: Shown = {MACHINE_TYPE.name: sizes.machine_type(spec), RUNNER.name: name}
+    return machine | {STATE.name: "placing", ATTEMPT.name: 1}
 
 
 def _nothing_heard(ledger: Ledger) -> bool:
