@@ -65,7 +65,7 @@ Step = Say | Stop | Kill
 
 @dataclass(frozen=True)
 class Limits:
-    """Seconds: without a job, in all, from the job's end to the runner's, from stop to kill."""
+    """Seconds: without a job, with one, from the job's end to the runner's, from stop to kill."""
 
     idle: float
     max_runtime: float
@@ -128,6 +128,8 @@ class Watch:
             case Running(job):
                 self._job = job
                 self._idle_at = math.inf
+                # A runner may have listened for hours before.
+                self._over_at = now + self._limits.max_runtime
                 return [Say("started", job=job)]
             case Completed(result):
                 self._result = result

@@ -56,6 +56,14 @@ def test_a_runner_without_a_job_is_stopped_at_its_idle_limit(watch: Watch) -> No
     assert after(watch, Exited(143), at=131) == [Say("finished", outcome="idle")]
 
 
+def test_a_job_has_its_whole_time_however_late_it_came(watch: Watch) -> None:
+    for minute in range(0, 960, 60):
+        after(watch, Listening(), at=minute)
+    after(watch, Running("build"), at=960)
+    assert watch.time_passed(1_959) == []
+    assert watch.time_passed(1_960) == [Stop()]
+
+
 def test_a_runner_that_never_listens_is_idle_as_well(watch: Watch) -> None:
     assert watch.time_passed(100) == [Stop()]
 
