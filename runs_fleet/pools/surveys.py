@@ -60,6 +60,9 @@ def due(state: PoolState, now: datetime) -> datetime:
     """Return when the cloud is to be looked at: soon where something changes there unseen."""
     if state.survey_at is None or state.surveyed_at is None:
         return state.survey_at or now
+    if state.survey_begun_at and state.survey_begun_at > state.surveyed_at:
+        # The last one failed: to look again at once would only add to what it failed of.
+        return state.survey_at
     soon = [state.survey_at]
     if not state.settled:
         soon.append(state.settles_at)
@@ -155,8 +158,16 @@ def _lose(state: PoolState, member: Member, now: datetime) -> None:
         member.dismiss(MISSING, now)
 
 
+def _untaken(member: Member, status: MemberStatus, now: datetime) -> bool:
+    """Whether it was given to a job that would have marked it long ago, and was ended instead."""
+    idle = member.phase == "claimed" and not member.booked and not member.call
+    return idle and not status.runner and now - member.since >= LAG
+
+
 def _agree(member: Member, status: MemberStatus, now: datetime) -> None:
     """Believe the cloud where it knows better."""
+    if _untaken(member, status, now):
+        member.dismiss("its job did not take it", now)
     if member.call or member.phase in ("claimed", "leaving", "ordering"):
         return
     owner = names.owner(status.runner)

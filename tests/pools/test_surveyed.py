@@ -4,6 +4,7 @@ from datetime import datetime, timedelta
 
 import pytest
 
+from runs_fleet.answers import Failure
 from runs_fleet.models import Machine
 from runs_fleet.pools import surveys
 from runs_fleet.pools.definition import Targets
@@ -97,3 +98,35 @@ def test_a_machine_may_boot_for_as_long_as_any_other_of_the_fleet() -> None:
     state.survey_at = NOON + timedelta(hours=1)
     assert turn(state, NOON + 3 * MINUTE - SECOND).plan.calls.releases == ()
     assert turn(state, NOON + 3 * MINUTE).plan.calls.releases != ()
+
+
+@pytest.mark.parametrize("phase", ["booting", "stopping", "free"])
+def test_a_look_that_failed_is_not_repeated_at_once(phase: Phase) -> None:
+    state = keeping(phase, since=NOON - 2 * MINUTE)
+    begun = NOON + 2 * MINUTE
+    assert turn(state, begun).plan.calls.survey is not None
+    surveys.surveyed(state, Failure("RateLimited", "throttled"), begun + SECOND)
+    assert turn(state, begun + 2 * SECOND).plan.calls.survey is None
+    assert surveys.due(state, begun + 2 * SECOND) == begun + SECOND + surveys.AGAIN
+
+
+def given(*, runner: str = "", booked: bool = False) -> PoolState:
+    """A pool whose member was given to a job at noon, and is looked at long after."""
+    state = keeping("claimed")
+    member = state.members[NAME]
+    member.job_id, member.attempt, member.booked = 7, 1, booked
+    status = MemberStatus(
+        member=NAME, machine=Machine(machine_id="i-1"), state="running", runner=runner
+    )
+    state.survey_begun_at = NOON + surveys.LAG
+    surveys.surveyed(state, PoolFacts(members=(status,)), NOON + surveys.LAG)
+    return state
+
+
+def test_a_member_that_its_job_never_took_is_let_go() -> None:
+    assert given().members[NAME].phase == "leaving"
+
+
+def test_a_member_that_a_job_has_is_left_alone() -> None:
+    assert given(runner="runs-fleet-7-1").members[NAME].phase == "claimed"
+    assert given(booked=True).members[NAME].phase == "claimed"
