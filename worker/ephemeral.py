@@ -12,10 +12,10 @@ from temporalio.service import RPCError, RPCStatusCode
 
 from runs_fleet import names
 from runs_fleet.errors import Refused
-from runs_fleet.models import JobRequest, Mode, RunnerSpec
+from runs_fleet.models import JobRequest, Mode, Policy, RunnerSpec
 from runs_fleet.pools import ephemeral, rules
 from runs_fleet.pools.definition import EphemeralPolicy, PoolDefinition
-from runs_fleet.pools.state import BOOT_LIMIT
+from runs_fleet.pools.state import DEFAULT_POLICY
 from worker import managers
 from workflows import attributes
 
@@ -61,7 +61,7 @@ class EphemeralPools:
     temporal: Client
     mode: Mode
     task_queue: str
-    boot_limit: timedelta = BOOT_LIMIT
+    fleet_policy: Policy = DEFAULT_POLICY
     _refused: set[str] = field(default_factory=set, init=False)
 
     async def look(self, policy: EphemeralPolicy, defined: Collection[str]) -> None:
@@ -144,7 +144,7 @@ class EphemeralPools:
             look.refusals.add(str(refusal))
             return False
         await managers.begin(
-            self.temporal, definition, task_queue=self.task_queue, boot_limit=self.boot_limit
+            self.temporal, definition, task_queue=self.task_queue, policy=self.fleet_policy
         )
         look.open_pools += 1
         facts = {"pool": caller.pool, "job_id": request.job_id, "repo": caller.repo}

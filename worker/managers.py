@@ -13,9 +13,9 @@ from temporalio.common import (
 )
 
 from runs_fleet import names
-from runs_fleet.models import Mode
+from runs_fleet.models import Mode, Policy
 from runs_fleet.pools.definition import PoolDefinition
-from runs_fleet.pools.state import BOOT_LIMIT, PoolState
+from runs_fleet.pools.state import DEFAULT_POLICY, PoolState
 from workflows import attributes
 from workflows.pool_manager import PoolManager
 
@@ -39,7 +39,7 @@ async def begin(
     definition: PoolDefinition,
     *,
     task_queue: str,
-    boot_limit: timedelta = BOOT_LIMIT,
+    policy: Policy = DEFAULT_POLICY,
 ) -> Manager:
     """Begin the manager of a pool, or find the one that keeps it, whatever its definition is."""
     pairs: list[SearchAttributePair[str]] = [
@@ -49,7 +49,7 @@ async def begin(
     kind = "ephemeral pool" if definition.ephemeral else "pool"
     return await temporal.start_workflow(
         PoolManager.run,
-        PoolState.fresh(definition, boot_limit=boot_limit),
+        PoolState.fresh(definition, policy),
         id=names.pool(definition.mode, definition.name),
         task_queue=task_queue,
         id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,

@@ -4,7 +4,6 @@ import asyncio
 import logging
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import timedelta
 from pathlib import Path
 from typing import Protocol
 
@@ -12,10 +11,10 @@ from temporalio.client import Client, WorkflowUpdateFailedError
 from temporalio.exceptions import TemporalError
 
 from runs_fleet.errors import FleetError, Unavailable
-from runs_fleet.models import Mode
+from runs_fleet.models import Mode, Policy
 from runs_fleet.pools import file, rules
 from runs_fleet.pools.definition import EphemeralPolicy, PoolDefinition
-from runs_fleet.pools.state import BOOT_LIMIT
+from runs_fleet.pools.state import DEFAULT_POLICY
 from runs_fleet.pools.wire import PoolSettings
 from worker import managers
 from worker.ephemeral import EphemeralPools
@@ -68,12 +67,14 @@ class PoolKeeper:
     every: float = EVERY
     call_limit: float = CALL_LIMIT
     file: FilePools | None = None
-    boot_limit: timedelta = BOOT_LIMIT
+    fleet_policy: Policy = DEFAULT_POLICY
     _told: dict[str, PoolDefinition] = field(default_factory=dict, init=False)
     _unread: dict[str, str] = field(default_factory=dict, init=False)
 
     def __post_init__(self) -> None:
-        self._ephemeral = EphemeralPools(self.temporal, self.mode, self.task_queue, self.boot_limit)
+        self._ephemeral = EphemeralPools(
+            self.temporal, self.mode, self.task_queue, self.fleet_policy
+        )
 
     async def run(self) -> None:
         """Look again and again until cancelled."""
@@ -145,7 +146,7 @@ class PoolKeeper:
     async def _keep(self, definition: PoolDefinition, source: str) -> None:
         """Begin the manager if need be, and tell it a definition that it was not told yet."""
         manager = await managers.begin(
-            self.temporal, definition, task_queue=self.task_queue, boot_limit=self.boot_limit
+            self.temporal, definition, task_queue=self.task_queue, policy=self.fleet_policy
         )
         if self._told.get(definition.name) == definition:
             return
@@ -153,7 +154,7 @@ class PoolKeeper:
         # What it was told before, even by another worker, an operator may have changed since.
         if status.sourced != definition:
             settings = PoolSettings(
-                definition=definition, by=source, source=True, boot_limit=self.boot_limit
+                definition=definition, by=source, source=True, policy=self.fleet_policy
             )
             await manager.execute_update(PoolManager.configure, settings)
             log.info("pool configured", extra={"pool": definition.name, "source": source})

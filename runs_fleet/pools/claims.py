@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from runs_fleet import names
 from runs_fleet.pools import fit, surveys
 from runs_fleet.pools.state import Job, Lease, PoolState
-from runs_fleet.pools.stock import free_volumes, givable
+from runs_fleet.pools.stock import elsewhere, free_volumes, givable
 from runs_fleet.pools.surveys import UNUSED
 from runs_fleet.pools.wire import PoolAnswer, PoolClaim, PoolLeave
 
@@ -129,7 +129,8 @@ class _Desk:
         self._volumes = free_volumes(state)
         members = state.members.values()
         waiting = [job for job in state.jobs.values() if (job.patient_until or now) > now]
-        self._listening = sum(each.ready for each in members if each.tier == "listening")
+        ears = [each for each in members if each.tier == "listening" and each.ready]
+        self._listening = sum(not elsewhere(state, each) for each in ears)
         self._listening -= len(waiting)
 
     def answer(self, claim: PoolClaim) -> Grant:

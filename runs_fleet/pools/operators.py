@@ -56,7 +56,9 @@ def configure(state: PoolState, settings: PoolSettings, now: datetime) -> None:
     """Take in a new definition; one that is no other changes nothing."""
     if settings.source:
         state.sourced = settings.definition
-    state.boot_limit = settings.boot_limit or state.boot_limit
+    if settings.policy is not None:
+        state.boot_limit = settings.policy.boot_timeout
+        state.max_runtime = settings.policy.max_runtime
     if settings.definition == state.definition:
         if not state.operations:
             _note(state, settings, BEGUN, now)

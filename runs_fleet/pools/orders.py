@@ -4,7 +4,6 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from runs_fleet import names
-from runs_fleet.models import Policy
 from runs_fleet.pools.definition import Targets, Tier
 from runs_fleet.pools.lettings import MINT_WINDOW, replacing, resting, room, standing
 from runs_fleet.pools.state import TIERS, Member, PoolState, series
@@ -24,8 +23,8 @@ MOST_CALLS = 20
 MOST_ORDERING = 10
 MOST_MINTS = 30
 MOST_NUMBER = 999_999
-# A little longer than a lifecycle's own limit, which has the better view.
-MAX_RUNTIME = Policy().max_runtime + timedelta(minutes=1)
+# The lifecycle of a job has a limit of its own, and the better view.
+LATER = timedelta(minutes=1)
 
 
 @dataclass(frozen=True)
@@ -81,11 +80,13 @@ def calls(state: PoolState, targets: Targets, now: datetime) -> Calls:
 def release(state: PoolState, member: Member) -> MemberRelease:
     """Ask for a member's removal with all that is known of it."""
     listening = state.definition.listening
-    guarded = member.registered and listening is not None
+    # Where it was registered, wherever the pool registers now.
+    scope = member.scope or (listening.scope if listening else None)
+    guarded = member.registered and scope is not None
     return MemberRelease(
         member=member.name,
         machine_id=member.machine.machine_id if member.machine else None,
-        scope=listening.scope if guarded and listening else None,
+        scope=scope if guarded else None,
         runner=member.runner if guarded else "",
         runner_id=member.runner_id,
         registered=guarded,
@@ -162,7 +163,7 @@ def _registrations(state: PoolState, now: datetime) -> list[MemberRegistration]:
             scope=listening.scope,
             label=listening.label,
             idle_limit=IDLE_LIMIT,
-            max_runtime=MAX_RUNTIME,
+            max_runtime=state.max_runtime + LATER,
         )
         for each in free[: max(MOST_MINTS - len(lately), 0)]
         if each.machine is not None

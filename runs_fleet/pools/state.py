@@ -6,7 +6,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from runs_fleet import names
-from runs_fleet.models import Machine, Wire
+from runs_fleet.models import Machine, Policy, Scope, Wire
 from runs_fleet.pools.definition import PoolDefinition, Targets, Tier
 from runs_fleet.pools.sizing import Record
 from runs_fleet.pools.wire import (
@@ -26,7 +26,7 @@ TIERS: tuple[Tier, ...] = ("hot", "listening", "stopped")
 # The phase in which a member of a tier is what the tier is for.
 READY: dict[Tier, Phase] = {"hot": "free", "listening": "listening", "stopped": "stopped"}
 MOST_OPERATIONS = 100
-BOOT_LIMIT = timedelta(minutes=10)
+DEFAULT_POLICY = Policy()
 DIGITS = "0123456789abcdefghijklmnopqrstuvwxyz"
 
 
@@ -42,8 +42,8 @@ class Member(Kept):
     `call` is what is under way for it outside; `cause` is why it goes, `look_at` when to try again.
     `doubtful` means that an order went out and no answer came: a machine may show late, and
     `unseen` counts removals that found none. `missed` counts surveys that did not show it.
-    `registered` means that GitHub may know it: it goes by the guarded order; a `booked` one has a
-    job that GitHub gave it.
+    `registered` means that GitHub may know it, at `scope` and by `label`: it goes by the guarded
+    order; a `booked` one has a job that GitHub gave it.
     """
 
     name: str
@@ -64,6 +64,8 @@ class Member(Kept):
     mint: int = 0
     runner_id: int | None = None
     registered: bool = False
+    scope: Scope | None = None
+    label: str = ""
     spent: bool = False
     cause: str = ""
     look_at: datetime | None = None
@@ -208,17 +210,17 @@ class PoolState(Kept):
     # Managers that began before there was a choice go on as they began, or could not be replayed.
     survey_every: timedelta = timedelta(minutes=5)
     boot_patience: timedelta | None = None
-    boot_limit: timedelta = BOOT_LIMIT
+    boot_limit: timedelta = DEFAULT_POLICY.boot_timeout
+    max_runtime: timedelta = DEFAULT_POLICY.max_runtime
 
     @classmethod
-    def fresh(
-        cls, definition: PoolDefinition, *, boot_limit: timedelta = BOOT_LIMIT
-    ) -> "PoolState":
+    def fresh(cls, definition: PoolDefinition, policy: Policy = DEFAULT_POLICY) -> "PoolState":
         """Make the state of a pool that has not begun."""
         return cls(
             definition=definition,
             untried=True,
-            boot_limit=boot_limit,
+            boot_limit=policy.boot_timeout,
+            max_runtime=policy.max_runtime,
             survey_every=timedelta(minutes=2),
             boot_patience=timedelta(minutes=1),
         )

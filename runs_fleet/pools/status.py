@@ -7,7 +7,7 @@ from runs_fleet.models import Wire
 from runs_fleet.pools import claims
 from runs_fleet.pools.definition import PoolDefinition, Targets, Tier
 from runs_fleet.pools.planning import PoolPlan
-from runs_fleet.pools.state import BOOT_LIMIT, TIERS, Member, Operation, PoolState
+from runs_fleet.pools.state import DEFAULT_POLICY, TIERS, Member, Operation, PoolState
 from runs_fleet.pools.stock import stale
 from runs_fleet.pools.wire import PlaceholderFacts
 
@@ -58,7 +58,7 @@ class PoolStatus(Wire):
     trouble: str = ""
     rest_until: datetime | None = None
     surveyed_at: datetime | None = None
-    boot_limit: timedelta = BOOT_LIMIT
+    boot_limit: timedelta = DEFAULT_POLICY.boot_timeout
     placeholders: PlaceholderFacts | None = None
     replicas: int | None = None
     leases: dict[str, int]

@@ -49,9 +49,17 @@ def unfit(state: PoolState, member: Member) -> bool:
     return member.spec_hash.partition(SITE)[0] != of_spec(state.definition.spec)
 
 
+def elsewhere(state: PoolState, member: Member) -> bool:
+    """Whether it is registered where, or by a label that, its pool's jobs do not ask any more."""
+    if member.phase not in ("registering", "listening") or member.scope is None:
+        return False
+    listening = state.definition.listening
+    return listening is None or (listening.scope, listening.label) != (member.scope, member.label)
+
+
 def stale(state: PoolState, member: Member, now: datetime) -> bool:
     """Whether it is to be replaced: made otherwise, by an operator's word, or too long awake."""
-    if member.spec_hash != spec_hash(state):
+    if member.spec_hash != spec_hash(state) or elsewhere(state, member):
         return True
     if state.recycle_at is not None and member.made_at <= state.recycle_at:
         return True

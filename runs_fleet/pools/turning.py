@@ -84,6 +84,7 @@ def began(state: PoolState, asked: Calls, now: datetime) -> None:
         member = state.members[registration.member]
         member.enter("registering", now)
         member.mint, member.registered, member.runner_id = member.mint + 1, True, None
+        member.scope, member.label = registration.scope, registration.label
         member.call = "register"
         state.mints.append(now)
     for release in asked.releases:

@@ -3,7 +3,7 @@
 from datetime import datetime, timedelta
 from typing import Literal
 
-from runs_fleet.models import Machine, RunnerSpec, Scope, Wire
+from runs_fleet.models import Machine, Policy, RunnerSpec, Scope, Wire
 from runs_fleet.pools.definition import Cache, PoolDefinition, Tier
 
 
@@ -217,10 +217,10 @@ class PoolOperation(Wire):
 class PoolSettings(Wire):
     """A new definition for a pool, and who gave it: somebody, or a `source` that workers read.
 
-    `boot_limit` is how long a machine of theirs may take, which only workers know.
+    `policy` is theirs, by which machines boot and jobs run, and which only workers know.
     """
 
     definition: PoolDefinition
     by: str = ""
     source: bool = False
-    boot_limit: timedelta | None = None
+    policy: Policy | None = None

@@ -12,7 +12,7 @@ from temporalio.client import Client
 
 from runs_fleet import names, reports
 from runs_fleet.errors import Refused
-from runs_fleet.models import RunnerReport
+from runs_fleet.models import Policy, RunnerReport
 from runs_fleet.pools.definition import PoolDefinition, Targets
 from runs_fleet.pools.operators import BEGUN
 from runs_fleet.pools.state import PoolState
@@ -126,7 +126,7 @@ async def test_a_pool_that_an_operator_has_begun_boots_as_the_workers_machines_d
         PoolManager.run, begun, id=names.pool("ec2", mine.name), task_queue=kept.queue
     )
     keeper = kept.keeper(MemoryPoolStore([mine]))
-    keeper.boot_limit = timedelta(minutes=3)
+    keeper.fleet_policy = Policy(boot_timeout=timedelta(minutes=3))
     await keeper.turn()
     assert (await handle.query(PoolManager.status)).boot_limit == timedelta(minutes=3)
 

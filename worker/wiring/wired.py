@@ -123,8 +123,15 @@ def pools(settings: WorkerSettings, temporal: Client, store: Definitions | None)
     sources: dict[str, Definitions] = {str(file.path): file} if file else {}
     sources |= {"the store": store} if store else {}
     mode, every = settings.mode, settings.pools_interval.total_seconds()
-    boot, queue = settings.policy.boot_timeout, names.task_queue(mode)
-    return PoolKeeper(temporal, mode, sources, queue, every, file=file, boot_limit=boot)
+    return PoolKeeper(
+        temporal,
+        mode,
+        sources,
+        names.task_queue(mode),
+        every,
+        file=file,
+        fleet_policy=settings.policy,
+    )
 
 
 def activities(
