@@ -1,12 +1,12 @@
 """Waits for activities, and reads how they ended: a value, or a verdict's type and words."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from datetime import timedelta
 from typing import Any, NamedTuple
 
 from temporalio import workflow
-from temporalio.exceptions import ActivityError, ApplicationError
+from temporalio.exceptions import ActivityError, ApplicationError, FailureError
 
 from runs_fleet.answers import Failure
 
@@ -56,6 +56,40 @@ async def settled(call: Handle, *, unneeded: Callable[[], bool] = lambda: False)
         await _stopped(call)
         raise
     await _stopped(call)
+
+
+async def delivered(
+    sending: Coroutine[Any, Any, None], heard: Callable[[bool], None], *, guarded: bool
+) -> None:
+    """Send a signal to another workflow, and say whether that is there.
+
+    The SDK forgets a Cancel that comes on the way, and Temporal delivers only the first. If
+    `guarded`, it comes after the signal. Lifecycles that began without go on as they began.
+    """
+    if not guarded:
+        try:
+            await sending
+        except FailureError:
+            return heard(False)
+        return heard(True)
+    task = asyncio.create_task(sending)
+    try:
+        await workflow.wait_condition(task.done)
+    except asyncio.CancelledError:
+        await workflow.wait([task])
+        raise
+    finally:
+        # A lifecycle that its worker drops from memory ends here too, and knows no answer.
+        if task.done() and not task.cancelled():
+            heard(_arrived(task))
+
+
+def _arrived(task: asyncio.Task[None]) -> bool:
+    try:
+        task.result()
+    except FailureError:
+        return False
+    return True
 
 
 async def _stopped(call: Handle) -> None:

@@ -1,7 +1,6 @@
 """A lifecycle's side of its dealings with a pool; the ledger takes it in."""
 
 from temporalio import workflow
-from temporalio.exceptions import FailureError
 
 from activities.runners import RunnerActivities
 from runs_fleet import answers, claiming, names
@@ -9,27 +8,30 @@ from runs_fleet.ledger import Ledger
 from runs_fleet.pools.wire import PoolClaim, PoolLeave
 from runs_fleet.runner import Runner
 from workflows import options, orders
-from workflows.answers import answer, settled
+from workflows.answers import answer, delivered, settled
 
 
 async def claim(ledger: Ledger, asked: PoolClaim) -> None:
     """Ask the pool for a warm member; a pool that is not there has none."""
     ledger.dealings.note_asked(asked.attempt, workflow.now(), waited=asked.waited)
-    try:
-        await _pool(ledger).signal("claim", asked)
-    except FailureError:
-        ledger.dealings.note_heard(workflow.now(), known=False)
-    else:
-        ledger.dealings.note_heard(workflow.now(), known=True)
+
+    def heard(known: bool) -> None:
+        ledger.dealings.note_heard(workflow.now(), known=known)
+
+    signal = _pool(ledger).signal("claim", asked)
+    await delivered(signal, heard, guarded=ledger.request.sparing)
 
 
 async def leave(ledger: Ledger, told: PoolLeave) -> None:
     """Tell the pool what goes; one that is not there need not know."""
-    try:
-        await _pool(ledger).signal("leave", told)
-    except FailureError as error:
-        workflow.logger.info("pool not told", extra={"reason": str(error)})
-    claiming.sent(ledger, told)
+
+    def heard(known: bool) -> None:
+        if not known:
+            workflow.logger.info("pool not told: it is not there")
+        claiming.sent(ledger, told)
+
+    signal = _pool(ledger).signal("leave", told)
+    await delivered(signal, heard, guarded=ledger.request.sparing)
 
 
 async def take(ledger: Ledger, runner: Runner) -> None:

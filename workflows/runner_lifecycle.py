@@ -22,7 +22,7 @@ with workflow.unsafe.imports_passed_through():
     from runs_fleet.pools.wire import PoolAnswer
     from runs_fleet.runner import Runner
     from workflows import attributes, inquiries, options, orders, placing, poolside
-    from workflows.answers import Handle, answer, settled
+    from workflows.answers import Handle, answer, delivered, settled
     from workflows.market_watch import MarketWatch
 
 
@@ -181,20 +181,20 @@ class RunnerLifecycle:
 
     async def _send(self, step: lending.Send) -> None:
         """Tell another lifecycle of a loan; one that has ended cares no more."""
+
+        def heard(arrived: bool) -> None:
+            lending.sent(self._ledger, step, arrived=arrived)
+
         other = workflow.get_external_workflow_handle(names.lifecycle(step.to))
-        try:
-            await other.signal(RunnerLifecycle.loan, step.news)
-        except FailureError:
-            lending.sent(self._ledger, step, arrived=False)
-        else:
-            lending.sent(self._ledger, step, arrived=True)
+        signal = other.signal(RunnerLifecycle.loan, step.news)
+        await delivered(signal, heard, guarded=self._ledger.request.sparing)
 
     async def _inform(self, step: tidings.Inform) -> None:
         """Tell the job that was on one of this job's machines that the machine was taken."""
         step.runner.informed = True
         other = workflow.get_external_workflow_handle(names.lifecycle(step.to))
-        with suppress(FailureError):
-            await other.signal(RunnerLifecycle.machine_event, step.event)
+        signal = other.signal(RunnerLifecycle.machine_event, step.event)
+        await delivered(signal, lambda _: None, guarded=self._ledger.request.sparing)
 
     async def _wait(self, until: datetime) -> None:
         """Wait until a moment, or until somebody says something.
