@@ -12,8 +12,9 @@ from runs_fleet.pools.stock import elsewhere, free_volumes, givable
 from runs_fleet.pools.surveys import UNUSED
 from runs_fleet.pools.wire import PoolAnswer, PoolClaim, PoolLeave
 
-# Longer than any lifecycle: one that ended without a word is not counted for ever.
-FORGOTTEN = timedelta(hours=48)
+# A lifecycle is not longer than this besides its job: one that ended without a word is not counted
+# for ever.
+BESIDES = timedelta(hours=36)
 MOST_ANSWERS = 1000
 UNHEARD = "its job was over when it was given"
 MOST_RETURNED = 200
@@ -94,11 +95,9 @@ def forget(state: PoolState, job_ids: Iterable[int], now: datetime) -> None:
 
 def tidy(state: PoolState, now: datetime) -> None:
     """Forget jobs that ended without a word, and answers that nobody will ask for again."""
-    stale = [id_ for id_, job in state.jobs.items() if now - job.heard_at > FORGOTTEN]
-    forget(state, stale, now)
-    state.leases = {
-        volume: each for volume, each in state.leases.items() if now - each.since <= FORGOTTEN
-    }
+    ended = now - state.max_runtime - BESIDES
+    forget(state, [id_ for id_, job in state.jobs.items() if job.heard_at < ended], now)
+    state.leases = {volume: each for volume, each in state.leases.items() if each.since >= ended}
     if len(state.answered) > MOST_ANSWERS:
         state.answered = dict(list(state.answered.items())[-MOST_ANSWERS // 2 :])
 

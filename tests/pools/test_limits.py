@@ -2,6 +2,8 @@
 
 from datetime import timedelta
 
+import pytest
+
 from runs_fleet import names
 from runs_fleet.models import JobEvent, Machine, Scope
 from runs_fleet.pools import claims, membership, surveys
@@ -82,6 +84,16 @@ def test_a_volume_that_came_back_counts_no_more() -> None:
     asked(state, 1, "octo/hello")
     claims.left(state, PoolLeave(job_id=1, attempt=1, final=True), NOON)
     assert asked(state, 2, "octo/hello").cache == VOLUMES[0]
+
+
+@pytest.mark.parametrize(("hours", "lent"), [(12, False), (72, True)])
+def test_a_volume_is_lent_for_as_long_as_a_job_may_run(hours: int, lent: bool) -> None:
+    state = lending()
+    state.max_runtime = timedelta(hours=hours)
+    volume = asked(state, 1, "octo/hello").cache
+    assert volume
+    turn(state, NOON + timedelta(hours=71))
+    assert (volume in state.leases) == lent
 
 
 def test_no_more_than_so_many_are_registered_in_a_minute() -> None:
