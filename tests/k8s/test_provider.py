@@ -6,7 +6,7 @@ import pytest
 from kubernetes.client import ApiClient
 
 from runs_fleet.errors import NoCapacity, Refused, Unavailable
-from runs_fleet.models import Machine, Market
+from runs_fleet.models import Machine, MachineOrder, Market
 from runs_fleet.ports import RunnerConfig
 from runs_fleet.providers.k8s import manifests
 from runs_fleet.providers.k8s.cluster import (
@@ -128,14 +128,20 @@ def test_a_create_that_broke_off_is_completed(
     assert names(cluster, NETWORK_POLICIES) == [asked.runner]
 
 
-def test_what_an_earlier_job_left_behind_is_waited_for(
-    provider: K8sProvider, cluster: Cluster, site: Site
-) -> None:
+def with_leftover(cluster: Cluster, site: Site) -> MachineOrder:
+    """Order a machine whose ConfigMap's name an earlier Job's still has."""
     asked = order()
     other = cluster.create(manifests.job(order(), site))
     leftover = manifests.config_map(asked, site, owner=other["metadata"]["uid"])
     leftover["metadata"]["ownerReferences"][0]["name"] = other["metadata"]["name"]
     cluster.create(leftover)
+    return asked
+
+
+def test_what_an_earlier_job_left_behind_is_waited_for(
+    provider: K8sProvider, cluster: Cluster, site: Site
+) -> None:
+    asked = with_leftover(cluster, site)
     with pytest.raises(Unavailable, match="an earlier Job's"):
         provider.create(asked)
 
@@ -152,11 +158,7 @@ class Collected(Cluster):
 def test_what_an_earlier_job_left_behind_may_go_while_it_is_looked_at(
     api: ApiClient, cluster: Cluster, namespace: str, site: Site
 ) -> None:
-    asked = order()
-    other = cluster.create(manifests.job(order(), site))
-    leftover = manifests.config_map(asked, site, owner=other["metadata"]["uid"])
-    leftover["metadata"]["ownerReferences"][0]["name"] = other["metadata"]["name"]
-    cluster.create(leftover)
+    asked = with_leftover(cluster, site)
     provider = K8sProvider(Collected(Rest(api), namespace), site)
     with pytest.raises(Unavailable, match="gone now"):
         provider.create(asked)

@@ -64,7 +64,7 @@ async def test_a_cancel_on_the_way_comes_after_the_signal(
 
         await eventually(lambda: told("sending"))
         await handle.cancel()
-        await eventually(lambda: told("sending"))
+        assert await told("sending"), "the Cancel waits for the signal"
         await handle.signal(Sender.let, how)
         await eventually(lambda: told("sending", heard, "cancelled"))
         await handle.result()
