@@ -87,6 +87,7 @@ async def test_a_runner_that_took_another_queued_jobs_work_leaves_two_runners_in
     first = await fleet.queue("runs-fleet/cpu=4/pool=shared")
     second = await fleet.queue("runs-fleet/cpu=4/pool=shared")
     await first.boots()
+    await eventually(lambda: second.machines, what="the second job's own machine")
     await second.in_progress(first.runner())
     await second.boots()
     await first.in_progress(second.runner())
