@@ -1,5 +1,6 @@
 """A pool's manager, its cloud and its jobs, small enough to be tried in thousands of ways."""
 
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -67,7 +68,7 @@ def asked(arch: Arch) -> RunnerSpec:
 
 @dataclass
 class CloudMachine:
-    """One machine as the cloud has it."""
+    """One machine as the cloud has it; a busy one has a job of which no mark tells."""
 
     member: str
     machine_id: str
@@ -76,6 +77,7 @@ class CloudMachine:
     state: str = "running"
     runner: str = ""
     greeted: bool = False
+    busy: bool = False
 
 
 @dataclass
@@ -173,7 +175,8 @@ class World:
                 membership.stopped(self.state, call.member, None, self.now)
             case MemberRelease():
                 self._remove(call, failure)
-            case (PoolSurvey(), facts):
+            case (PoolSurvey(poke=poke), facts):
+                self._ring(poke)
                 told = Failure(failure, "away") if failure else facts
                 surveys.surveyed(self.state, told, self.now)
 
@@ -182,6 +185,13 @@ class World:
         self.machines[member].greeted = True
         report = RunnerReport(runner=member, kind="standing_by", at=self.now)
         membership.reported(self.state, report, self.now)
+
+    def _ring(self, addresses: Collection[str]) -> None:
+        """Wake agents: who stands by says so."""
+        for each in self.machines.values():
+            stands_by = each.greeted and not each.runner and not each.busy
+            if stands_by and _address(each.member) in addresses:
+                self.greet(each.member)
 
     def obeys(self, turns: int = 60, step: float = 5) -> None:
         """Let everything go well for a while."""
@@ -219,7 +229,7 @@ class World:
                     "state": each.state,
                     "spec_hash": each.spec_hash,
                     "runner": each.runner,
-                    "wake": f"queue-{each.member}",
+                    "wake": _address(each.member),
                     "launched_at": each.made_at,
                 }
             )
@@ -231,7 +241,7 @@ class World:
         if failure not in ("NoCapacity", "Refused"):
             self.makes(order)
         told: MemberLaunched | Failure = MemberLaunched(
-            machine=Machine(machine_id=f"i-{order.member}"), wake=f"queue-{order.member}"
+            machine=Machine(machine_id=f"i-{order.member}"), wake=_address(order.member)
         )
         told = Failure(failure, "as it happens") if failure else told
         membership.launched(self.state, order.member, told, self.now)
@@ -263,3 +273,7 @@ class World:
             self.unmarked[answer.member] = self.now
         else:
             self.gives_back(answer)
+
+
+def _address(member: str) -> str:
+    return f"queue-{member}"
