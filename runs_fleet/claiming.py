@@ -161,4 +161,5 @@ def _gone(ledger: Ledger, runner: Runner, *, final: bool) -> PoolLeave:
         member=runner.member,
         gone=True,
         final=final,
+        running=not runner.ended,
     )

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from runs_fleet import names
-from runs_fleet.pools import fit, surveys
+from runs_fleet.pools import fit, placeholders, surveys
 from runs_fleet.pools.state import Job, Lease, PoolState
 from runs_fleet.pools.stock import elsewhere, free_volumes, givable
 from runs_fleet.pools.surveys import UNUSED
@@ -42,7 +42,7 @@ def claimed(state: PoolState, claim: PoolClaim, now: datetime) -> None:
 
 def left(state: PoolState, leave: PoolLeave, now: datetime) -> None:
     """Take in what a job has no use for any more."""
-    _end_leases(state, leave)
+    _end_leases(state, leave, now)
     member = state.members.get(leave.member)
     if member is None and leave.member:
         _meet(state, leave, now)
@@ -79,7 +79,7 @@ def unheard(state: PoolState, answer: PoolAnswer, now: datetime) -> None:
     member = state.members.get(answer.member)
     if member is not None and member.job_id == answer.job_id and not member.booked:
         member.dismiss(UNHEARD, now)
-    _end_leases(state, PoolLeave(job_id=answer.job_id, attempt=answer.attempt, final=True))
+    _end_leases(state, PoolLeave(job_id=answer.job_id, attempt=answer.attempt, final=True), now)
     if not (member and member.booked):
         forget(state, [answer.job_id], now)
 
@@ -235,7 +235,7 @@ def _meet(state: PoolState, leave: PoolLeave, now: datetime) -> None:
         state.returned = [*state.returned, leave.member][-MOST_RETURNED:]
 
 
-def _end_leases(state: PoolState, leave: PoolLeave) -> None:
+def _end_leases(state: PoolState, leave: PoolLeave, now: datetime) -> None:
     """Have the volumes back that an attempt, or all of a job that is over, had."""
 
     def ends(volume: str, lease: Lease) -> bool:
@@ -244,4 +244,8 @@ def _end_leases(state: PoolState, leave: PoolLeave) -> None:
         given_back = (leave.unused or leave.gone) and leave.member in ("", volume)
         return leave.final or (given_back and lease.attempt == leave.attempt)
 
-    state.leases = {volume: each for volume, each in state.leases.items() if not ends(volume, each)}
+    ended = [volume for volume, lease in state.leases.items() if ends(volume, lease)]
+    for volume in ended:
+        del state.leases[volume]
+    if leave.running:
+        placeholders.let_go(state, ended, now)

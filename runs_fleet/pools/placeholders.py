@@ -1,6 +1,6 @@
 """How many placeholder pods a pool of Kubernetes mode has, and which volumes it lends; pure."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta
 
 from runs_fleet.answers import Failure
@@ -25,8 +25,8 @@ def order(state: PoolState, targets: Targets, now: datetime) -> PlaceholderOrder
         spec=definition.spec,
         replicas=replicas,
         cache=definition.cache,
-        leased=tuple(sorted(state.leases)),
-        doubted=tuple(state.doubted),
+        leased=tuple(sorted({*state.leases, *state.let_go})),
+        doubted=tuple(sorted({*state.doubted, *state.let_go})),
         recycled_at=_recycling(state),
         remove=bool(state.ending),
     )
@@ -64,8 +64,9 @@ def kept(
         state.keep_at = now + AGAIN
         return
     _doubt(state, answer, now)
+    _free(state, answer)
     state.facts, state.kept_at, state.trouble = answer, now, answer.trouble
-    state.keep_at = now + (AGAIN if asked.remove else LOOK_EVERY)
+    state.keep_at = now + (AGAIN if asked.remove or state.let_go else LOOK_EVERY)
     state.removing, state.recycled_at = asked.remove, asked.recycled_at
     state.removed = asked.remove and not answer.leaving
 
@@ -80,6 +81,23 @@ def _doubt(state: PoolState, answer: PlaceholderFacts, now: datetime) -> None:
         state.doubted = sorted(set(answer.volumes) - set(answer.made))
     elif state.keep_begun_at and state.keep_begun_at - state.doubted_at >= state.adopted_after:
         state.doubted = [volume for volume in state.doubted if volume in answer.mounted]
+
+
+def let_go(state: PoolState, volumes: Iterable[str], now: datetime) -> None:
+    """Lend no volume again before the cluster has shown that no pod has it any more."""
+    for volume in volumes:
+        state.let_go[volume] = now
+        state.keep_at = min(state.keep_at or now, now + AGAIN)
+
+
+def _free(state: PoolState, answer: PlaceholderFacts) -> None:
+    """Take in which volumes no pod has; it shows what was so when the look began."""
+    shown_at = state.keep_begun_at
+
+    def held(volume: str, since: datetime) -> bool:
+        return shown_at is None or shown_at <= since or volume in answer.mounted
+
+    state.let_go = {volume: at for volume, at in state.let_go.items() if held(volume, at)}
 
 
 def wake_at(state: PoolState, now: datetime) -> datetime:

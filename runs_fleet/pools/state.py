@@ -151,9 +151,9 @@ class PoolState(Kept):
     is what machines are made of, by the last survey; no survey yet, no launch. `departed` went
     while a survey was under way, which may still show them; the last one showed what was so at
     `shown_at`. `returned` were given by a manager before this one, and not used; `doubted` volumes
-    may have been lent by it. What workers read last is `sourced`. An `untried` definition was held
-    to no rule before the manager began; `refused` says what is wrong with it, and such a manager
-    ends at once.
+    may have been lent by it, and those `let_go` may still be in use. What workers read last is
+    `sourced`. An `untried` definition was held to no rule before the manager began; `refused` says
+    what is wrong with it, and such a manager ends at once.
     """
 
     definition: PoolDefinition
@@ -202,6 +202,7 @@ class PoolState(Kept):
     keep_begun_at: datetime | None = None
     doubted: list[str] = Field(default_factory=list)
     doubted_at: datetime | None = None
+    let_go: dict[str, datetime] = Field(default_factory=dict)
     # An order of a manager that was terminated may take effect for as long as a call lasts.
     settling: timedelta = timedelta(seconds=12)
     adopted_after: timedelta = timedelta(minutes=1)

@@ -128,6 +128,7 @@ def _pods(state: PoolState) -> list[str]:
     found = state.facts or PlaceholderFacts(ready=0)
     told = f"{found.ready} run, {found.pending} wait for a node"
     lent = f"{len(state.leases)} of {len(found.volumes)} cache volumes are lent"
+    lent += f", {len(state.let_go)} may still be in use" if state.let_go else ""
     return [f"- placeholders: {state.replicas or 0} wanted, {told}; {lent}"]
 
 

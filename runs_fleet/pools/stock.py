@@ -89,5 +89,5 @@ def givable(state: PoolState, now: datetime) -> list[Member]:
 def free_volumes(state: PoolState) -> list[str]:
     """List the cache volumes that no attempt has, by all that is known."""
     known = state.facts.volumes if state.facts and state.definition.cache else ()
-    taken = {*state.leases, *state.doubted}
+    taken = {*state.leases, *state.doubted, *state.let_go}
     return [volume for volume in known if volume not in taken]

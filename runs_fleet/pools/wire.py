@@ -29,7 +29,8 @@ class PoolLeave(Wire):
 
     `member` is the one that it was given and has, or whose machine is gone by now (`gone`); a
     member that it did not use after all (`unused`) was given to nobody, and is removed by the pool.
-    `final` means that the job is over.
+    `final` means that the job is over. Of an agent that did not say that it ended something may
+    still be `running` for a while.
     """
 
     job_id: int
@@ -38,6 +39,7 @@ class PoolLeave(Wire):
     unused: bool = False
     gone: bool = False
     final: bool = False
+    running: bool = False
 
 
 class PoolAnswer(Wire):

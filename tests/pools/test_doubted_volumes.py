@@ -1,4 +1,4 @@
-"""What a manager does with volumes that one before it, which was terminated, may have lent."""
+"""What a manager does with volumes that somebody may have mounted of whom it does not know."""
 
 from datetime import datetime, timedelta
 
@@ -7,7 +7,13 @@ from runs_fleet.pools import claims, placeholders
 from runs_fleet.pools.definition import Cache
 from runs_fleet.pools.state import PoolState
 from runs_fleet.pools.turning import turn
-from runs_fleet.pools.wire import PlaceholderFacts, PlaceholderOrder, PoolAnswer, PoolClaim
+from runs_fleet.pools.wire import (
+    PlaceholderFacts,
+    PlaceholderOrder,
+    PoolAnswer,
+    PoolClaim,
+    PoolLeave,
+)
 from tests.pools.definitions import at, pool
 
 NOON = at("2026-03-02T12:00")
@@ -97,3 +103,46 @@ def test_a_manager_that_goes_on_in_a_new_history_doubts_nothing_anew() -> None:
     going_on = PoolState.model_validate_json(state.model_dump_json())
     looked(going_on, FOUND, seconds=5)
     assert claimed(going_on, 7, seconds=6).cache == FIRST
+
+
+def given_back(*, running: bool) -> PoolState:
+    """A manager with one volume, that a job had for a while and says it has no more."""
+    state = begun(PlaceholderFacts(ready=0, volumes=(FIRST,), made=(FIRST,)))
+    assert claimed(state, 7, seconds=1).cache == FIRST
+    left = PoolLeave(job_id=7, attempt=1, member=FIRST, gone=True, final=True, running=running)
+    claims.left(state, left, after(10))
+    return state
+
+
+def test_a_volume_whose_runner_said_that_it_ended_is_lent_at_once() -> None:
+    state = given_back(running=False)
+    assert claimed(state, 8, seconds=11).cache == FIRST
+
+
+def test_a_volume_whose_runner_may_still_run_is_kept_until_no_pod_has_it() -> None:
+    state = given_back(running=True)
+    assert claimed(state, 8, seconds=11).kind == "none"
+    assert turn(state, after(20)).plan.calls.keep is None
+    order = turn(state, after(25)).plan.calls.keep
+    assert order is not None
+    assert (order.leased, order.doubted) == ((FIRST,), (FIRST,))
+    held = PlaceholderFacts(ready=0, volumes=(FIRST,), mounted=(FIRST,))
+    placeholders.kept(state, order, held, after(26))
+    assert claimed(state, 9, seconds=27).kind == "none"
+    again = turn(state, after(41)).plan.calls.keep
+    assert again is not None
+    placeholders.kept(state, again, held.model_copy(update={"mounted": ()}), after(42))
+    assert claimed(state, 10, seconds=43).cache == FIRST
+
+
+def test_a_look_that_began_before_a_volume_was_given_back_tells_nothing_of_it() -> None:
+    state = begun(PlaceholderFacts(ready=0, volumes=(FIRST,), made=(FIRST,)))
+    assert claimed(state, 7, seconds=1).cache == FIRST
+    state.keep_at = None
+    order = turn(state, after(9)).plan.calls.keep
+    assert order is not None
+    left = PoolLeave(job_id=7, attempt=1, member=FIRST, gone=True, final=True, running=True)
+    claims.left(state, left, after(10))
+    found = PlaceholderFacts(ready=0, volumes=(FIRST,))
+    placeholders.kept(state, order, found, after(11))
+    assert claimed(state, 8, seconds=12).kind == "none"

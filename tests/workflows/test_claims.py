@@ -221,3 +221,17 @@ async def test_a_leased_cache_goes_with_the_order_and_comes_back(
     assert [order.cache for order in provider.orders] == ["cache-1"]
     gone = PoolLeave(job_id=job.job_id, attempt=1, member="cache-1", gone=True, final=True)
     assert await pool.left() == [gone]
+
+
+async def test_a_cache_whose_runner_did_not_say_that_it_ended_may_still_be_in_use(
+    begin: Start, pool: Pool
+) -> None:
+    job = await begin()
+    await pool.heard()
+    await pool.answers(job, kind="assigned", cache="cache-1")
+    await job.boots()
+    await job.says_github("in_progress", on=job.runner())
+    await job.says_github("completed", on=job.runner(), conclusion="success")
+    await job.outcome()
+    [gone] = await pool.left()
+    assert (gone.member, gone.gone, gone.running) == ("cache-1", True, True)
