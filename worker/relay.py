@@ -2,7 +2,8 @@
 
 Signal first, acknowledge second: a crash between repeats a message, and never loses one; signals
 are idempotent. What cannot be read is left to the queue, whose redrive policy moves it to the
-dead-letter queue. While Temporal is away nothing more is read, so that no good message gets there.
+dead-letter queue. While Temporal is away nothing more is read, however many workers there are, so
+that no good message gets there.
 """
 
 import asyncio
@@ -33,10 +34,15 @@ class Poison(ValueError):
 Deliver = Callable[[Message], Awaitable[str]]
 
 
+async def _always() -> None:
+    """Find Temporal there."""
+
+
 @dataclass
 class Relay:
     """One queue's way in.
 
+    `there` is asked before each read, and raises RPCError while Temporal is away.
     `gather` is how long to let messages collect after a read that was not full, and `ack_after`
     how long handled messages may wait to be acknowledged together (seconds): both save calls, and
     delay nothing that is not a hint. `ack_after` must stay below the queue's visibility timeout,
@@ -49,6 +55,7 @@ class Relay:
     counts: Counts
     gather: float = 1.0
     ack_after: float = 5.0
+    there: Callable[[], Awaitable[None]] = _always
     _handled: list[str] = field(default_factory=list)
     _turn: asyncio.Task[int] | None = None
 
@@ -97,12 +104,14 @@ class Relay:
         wait = FIRST_WAIT
         while True:
             try:
+                await self.there()
                 # Shielded: a read that nobody waits for hides its messages until they come again.
                 self._turn = asyncio.create_task(self.turn())
                 read = await asyncio.shield(self._turn)
-            except FleetError as error:
+            except (FleetError, RPCError) as error:
+                whom = "queue" if isinstance(error, FleetError) else "temporal"
                 facts = {"queue": self.queue, "reason": str(error), "again_in": wait}
-                log.warning("waiting for queue", extra=facts)
+                log.warning("waiting for %s", whom, extra=facts)
                 await asyncio.sleep(wait)
                 wait = min(2 * wait, LONGEST_WAIT)
             else:

@@ -134,6 +134,24 @@ async def test_a_queue_that_is_away_is_waited_for(counts: Counts) -> None:
     running.cancel()
 
 
+async def test_nothing_is_read_while_temporal_is_away(counts: Counts) -> None:
+    inbox, asked = MemoryInbox("a"), list[int]()
+
+    async def there() -> None:
+        asked.append(len(inbox.waiting))
+        if len(asked) == 1:
+            raise RPCError("away", RPCStatusCode.UNAVAILABLE, b"")
+
+    async def deliver(message: Message) -> str:
+        return "signalled"
+
+    patient = Relay("reports", inbox, deliver, counts, gather=0, ack_after=0, there=there)
+    running = asyncio.create_task(patient.run())
+    await eventually(lambda: inbox.acked == ["h-a"])
+    running.cancel()
+    assert asked[:2] == [1, 1]
+
+
 async def test_what_was_handled_is_acknowledged_before_the_end(counts: Counts) -> None:
     inbox = MemoryInbox("a")
 

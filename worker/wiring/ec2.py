@@ -34,6 +34,7 @@ from worker.counts import Counts
 from worker.deliveries import MachineDeliveries, ReportDeliveries
 from worker.depth import QueueDepth
 from worker.market import MarketLink
+from worker.reach import Reach
 from worker.relay import Relay
 from worker.spooled import SpoolDeliveries
 from worker.wiring import wired
@@ -161,22 +162,24 @@ def _cloud(
 def _relays(
     settings: Ec2Settings, temporal: Client, aws: Clients, *, counts: Counts
 ) -> list[Relay]:
+    there = Reach(temporal)
     reports = Relay(
         "reports",
         SqsInbox(aws.sqs, settings.reports_queue_url),
         ReportDeliveries(temporal, secret=settings.report_secret.get_secret_value()),
         counts,
+        there=there,
     )
     relays = [reports]
     if settings.events_queue_url:
         inbox = SqsInbox(aws.sqs, settings.events_queue_url)
         deliver = MachineDeliveries(temporal, machine_event)
-        relays.append(Relay("events", inbox, deliver, counts, gather=EVENTS_GATHER))
+        relays.append(Relay("events", inbox, deliver, counts, gather=EVENTS_GATHER, there=there))
     if settings.spool_queue_url:
         spool = SpoolDeliveries(wired.intake(settings, temporal))
         inbox = SqsInbox(aws.sqs, settings.spool_queue_url, hidden=SPOOL_HIDDEN)
         # A job's next event waits until its last one is acknowledged.
-        relays.append(Relay("spool", inbox, spool, counts, gather=0, ack_after=0))
+        relays.append(Relay("spool", inbox, spool, counts, gather=0, ack_after=0, there=there))
     return relays
 
 

@@ -30,6 +30,7 @@ from runs_fleet.settings import K8sSettings
 from worker.counts import Counts
 from worker.deliveries import ReportDeliveries
 from worker.depth import QueueDepth
+from worker.reach import Reach
 from worker.relay import Relay
 from worker.spooled import SpoolDeliveries
 from worker.watching import Watching
@@ -100,7 +101,7 @@ def _archive(settings: K8sSettings, cluster: Cluster) -> K8sArchive | None:
 def _relays(
     settings: K8sSettings, temporal: Client, streams: redis.Redis, *, counts: Counts
 ) -> list[Relay]:
-    consumer = temporal.identity
+    consumer, there = temporal.identity, Reach(temporal)
     reports = Relay(
         "reports",
         valkey.StreamInbox(streams, valkey.REPORTS, consumer=consumer),
@@ -108,6 +109,7 @@ def _relays(
             temporal, secret=settings.report_secret.get_secret_value(), mode=settings.mode
         ),
         counts,
+        there=there,
     )
     # A job's next event waits until its last one is acknowledged.
     spool = Relay(
@@ -117,6 +119,7 @@ def _relays(
         counts,
         gather=0,
         ack_after=0,
+        there=there,
     )
     return [reports, spool]
 
