@@ -150,12 +150,15 @@ class PoolKeeper:
         )
         if self._told.get(definition.name) == definition:
             return
-        status = await manager.query(PoolManager.status)
+        policy, status = self.fleet_policy, await manager.query(PoolManager.status)
         # What it was told before, even by another worker, an operator may have changed since.
         if status.sourced != definition:
-            settings = PoolSettings(
-                definition=definition, by=source, source=True, policy=self.fleet_policy
-            )
+            settings = PoolSettings(definition=definition, by=source, source=True, policy=policy)
             await manager.execute_update(PoolManager.configure, settings)
             log.info("pool configured", extra={"pool": definition.name, "source": source})
+        elif (status.boot_limit, status.max_runtime) != (policy.boot_timeout, policy.max_runtime):
+            settings = PoolSettings(
+                definition=status.definition, by="the workers", policy=policy, policy_alone=True
+            )
+            await manager.execute_update(PoolManager.configure, settings)
         self._told[definition.name] = definition

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from datetime import datetime
 
+from runs_fleet.models import Policy
 from runs_fleet.pools import differences
 from runs_fleet.pools.definition import PoolDefinition, Tier
 from runs_fleet.pools.rules import mistakes
@@ -33,7 +34,7 @@ def refusal_of_settings(state: PoolState, settings: PoolSettings) -> str:
         )
     if not settings.by.strip():
         return f"pool {asked.name!r}: {CONFIGURED} needs `by`: say who does it"
-    return _broken(asked)
+    return "" if settings.policy_alone else _broken(asked)
 
 
 def refusal_of_operation(state: PoolState, asked: PoolOperation) -> str:
@@ -56,9 +57,11 @@ def configure(state: PoolState, settings: PoolSettings, now: datetime) -> None:
     """Take in a new definition; one that is no other changes nothing."""
     if settings.source:
         state.sourced = settings.definition
-    if settings.policy is not None:
-        state.boot_limit = settings.policy.boot_timeout
-        state.max_runtime = settings.policy.max_runtime
+    limits = _limited(state, settings.policy) if settings.policy else ""
+    if settings.policy_alone:
+        if limits:
+            _note(state, settings, limits, now)
+        return
     if settings.definition == state.definition:
         if not state.operations:
             _note(state, settings, BEGUN, now)
@@ -74,6 +77,16 @@ def configure(state: PoolState, settings: PoolSettings, now: datetime) -> None:
     if other:
         # What machines of another spec are made of, only the cloud can tell.
         state.surveyed_at = state.survey_at = None
+
+
+def _limited(state: PoolState, policy: Policy) -> str:
+    """Take over what workers say of boots and runtimes; writes down what that changes."""
+    before = {"boot_timeout": state.boot_limit, "max_runtime": state.max_runtime}
+    state.boot_limit, state.max_runtime = policy.boot_timeout, policy.max_runtime
+    after = {"boot_timeout": state.boot_limit, "max_runtime": state.max_runtime}
+    return "; ".join(
+        f"{each}: {before[each]} -> {after[each]}" for each in before if before[each] != after[each]
+    )
 
 
 def _note(state: PoolState, settings: PoolSettings, reason: str, now: datetime) -> None:

@@ -59,6 +59,7 @@ class PoolStatus(Wire):
     rest_until: datetime | None = None
     surveyed_at: datetime | None = None
     boot_limit: timedelta = DEFAULT_POLICY.boot_timeout
+    max_runtime: timedelta = DEFAULT_POLICY.max_runtime
     placeholders: PlaceholderFacts | None = None
     replicas: int | None = None
     leases: dict[str, int]
@@ -86,6 +87,7 @@ def status(state: PoolState, plan: PoolPlan, now: datetime) -> PoolStatus:
         rest_until=state.rest_until,
         surveyed_at=state.surveyed_at,
         boot_limit=state.boot_limit,
+        max_runtime=state.max_runtime,
         placeholders=state.facts,
         replicas=state.replicas,
         leases={volume: lease.job_id for volume, lease in state.leases.items()},

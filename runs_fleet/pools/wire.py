@@ -219,10 +219,12 @@ class PoolOperation(Wire):
 class PoolSettings(Wire):
     """A new definition for a pool, and who gave it: somebody, or a `source` that workers read.
 
-    `policy` is theirs, by which machines boot and jobs run, and which only workers know.
+    `policy` is theirs, by which machines boot and jobs run, and which only workers know. With
+    `policy_alone` the definition stays what it is.
     """
 
     definition: PoolDefinition
     by: str = ""
     source: bool = False
     policy: Policy | None = None
+    policy_alone: bool = False

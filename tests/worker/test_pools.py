@@ -131,6 +131,24 @@ async def test_a_pool_that_an_operator_has_begun_boots_as_the_workers_machines_d
     assert (await handle.query(PoolManager.status)).boot_limit == timedelta(minutes=3)
 
 
+async def test_a_worker_with_other_limits_tells_a_pool_that_runs_and_leaves_its_definition(
+    kept: Keeping, temporal: Client
+) -> None:
+    mine = kept.one()
+    store = MemoryPoolStore([mine])
+    await kept.keeper(store).turn()
+    settings = PoolSettings(definition=mine.model_copy(update={"max": 2}), by="ops")
+    handle = temporal.get_workflow_handle(names.pool("ec2", mine.name))
+    await handle.execute_update(PoolManager.configure, settings)
+    keeper = kept.keeper(store)
+    keeper.fleet_policy = Policy(max_runtime=timedelta(hours=20))
+    await keeper.turn()
+    status = await kept.status(mine.name)
+    assert (status.definition.max, status.max_runtime) == (2, timedelta(hours=20))
+    last = status.operations[-1]
+    assert (last.by, last.reason) == ("the workers", "max_runtime: 12:00:00 -> 20:00:00")
+
+
 async def test_the_first_source_holds(kept: Keeping) -> None:
     mine = kept.one()
     other = mine.model_copy(update={"max": 2})
