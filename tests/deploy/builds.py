@@ -9,10 +9,12 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, Self
 
-from temporalio.api.enums.v1 import RoutingConfigUpdateState
-from temporalio.api.workflowservice.v1 import DescribeWorkerDeploymentRequest
+from temporalio.api.enums.v1 import TaskQueueType
+from temporalio.api.taskqueue.v1 import TaskQueue
+from temporalio.api.workflowservice.v1 import DescribeTaskQueueRequest
 from temporalio.client import Client, WorkflowHandle
 from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.worker import Worker
@@ -32,6 +34,7 @@ from worker import serving
 
 NUMBERS = itertools.count(1)
 LATENCY = 0.2
+KINDS = (TaskQueueType.TASK_QUEUE_TYPE_WORKFLOW, TaskQueueType.TASK_QUEUE_TYPE_ACTIVITY)
 
 
 class SlowProvider(MemoryProvider):
@@ -145,15 +148,19 @@ class Site:
         """Do what docs/operations.md says, as soon as the server knows the build."""
         await eventually(lambda: self._made_current(build))
         # The answer comes before every task queue has heard of it.
-        await eventually(self._routed)
+        for kind in KINDS:
+            await eventually(partial(self._routed, kind, build), what=f"{kind} to {build}")
 
-    async def _routed(self) -> bool:
-        asked = DescribeWorkerDeploymentRequest(
-            namespace=self.temporal.namespace, deployment_name=self.deployment
+    async def _routed(self, kind: "TaskQueueType.ValueType", build: str) -> bool:
+        """Ask the task queue itself: the deployment may say for minutes that it is under way."""
+        asked = DescribeTaskQueueRequest(
+            namespace=self.temporal.namespace,
+            task_queue=TaskQueue(name=self.queue),
+            task_queue_type=kind,
         )
-        told = await self.temporal.workflow_service.describe_worker_deployment(asked)
-        state = told.worker_deployment_info.routing_config_update_state
-        return state == RoutingConfigUpdateState.ROUTING_CONFIG_UPDATE_STATE_COMPLETED
+        told = await self.temporal.workflow_service.describe_task_queue(asked)
+        current = told.versioning_info.current_deployment_version
+        return (current.deployment_name, current.build_id) == (self.deployment, build)
 
     async def _made_current(self, build: str) -> bool:
         current = ["deployment", "set-current-version", "--yes", "--build-id", build]
