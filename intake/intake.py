@@ -13,6 +13,7 @@ from temporalio.exceptions import WorkflowAlreadyStartedError
 from temporalio.service import RPCError, RPCStatusCode
 
 from intake import requests
+from intake.claims import Claims
 from intake.door import Ack
 from intake.early import EarlyEvents
 from intake.requests import Routing
@@ -40,6 +41,7 @@ class Intake:
         self._routing = routing
         self._client = client
         self._early = early if early is not None else EarlyEvents()
+        self._claims = Claims()
 
     def connect(self, client: Client) -> None:
         """Begin to hand over; everything is Unavailable before."""
@@ -60,7 +62,12 @@ class Intake:
         if early and early.phase == "completed" and not _perhaps_lost(early):
             return Ack(result="over", job=job.job_id, reason=OVER_EARLY)
         request = self._routing.request(job)
+        if early:
+            # Its runner is there already, or was.
+            request = request.model_copy(update={"claimed": False})
         ack = await _start(client, request, early=early)
+        if request.claimed and ack.result in ("started", "known"):
+            self._claims.send(client, request)
         await self._catch_up(client, job.job_id, told=early)
         if ack.result == "refused":
             log.warning("label refused", extra=_facts(request) | {"refusal": request.refusal})

@@ -3,7 +3,7 @@
 from collections.abc import Collection
 from dataclasses import dataclass, field
 
-from runs_fleet import labels, story
+from runs_fleet import claiming, labels, story
 from runs_fleet.github.events import JobQueued
 from runs_fleet.labels import Refusal
 from runs_fleet.models import JobRequest, Mode, Policy
@@ -25,7 +25,7 @@ class Routing:
         """Write the input of a job's lifecycle; a refusal is an input as well."""
         asked = labels.allow(job.asked, self.backends)
         spec, refusal = (None, asked.message) if isinstance(asked, Refusal) else (asked.spec, None)
-        return JobRequest(
+        request = JobRequest(
             one_call=True,
             sparing=True,
             job_id=job.job_id,
@@ -46,6 +46,7 @@ class Routing:
             mode=(spec and spec.backend) or self.mode,
             policy=self.policy,
         )
+        return request.model_copy(update={"claimed": claiming.sent_for(request)})
 
 
 def summary(request: JobRequest) -> str:

@@ -126,8 +126,7 @@ def doubt_since(ledger: Ledger) -> datetime | None:
     """The first fact that GitHub's last word does not explain, by its time."""
     request = ledger.request
     if not ledger.runners:
-        late = request.delivered_at - request.queued_at > timedelta(minutes=1)
-        return ledger.begun_at if late and ledger.asked_at is None else None
+        return ledger.begun_at if request.late and ledger.asked_at is None else None
     last = ledger.runners[-1]
     if ledger.demand.phase == "queued":
         if last.cause:

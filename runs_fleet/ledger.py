@@ -50,6 +50,10 @@ class Ledger:
     rerun: str = ""
     told: str = ""
 
+    def __post_init__(self) -> None:
+        if self.request.claimed:
+            self.dealings.expect(self.begun_at)
+
     @property
     def active(self) -> Runner | None:
         """The runner that this job still counts on, if any."""

@@ -85,7 +85,8 @@ class JobRequest(Wire):
     """A lifecycle's input: a queued job.
 
     With `one_call` each runner is made and registered in one call, with `sparing` the list of jobs
-    is only told what lasts. Lifecycles that began before there was either go on without.
+    is only told what lasts. Lifecycles that began before there was either go on without. Who starts
+    a `claimed` one sends the first claim to its pool.
     """
 
     job_id: int
@@ -107,6 +108,12 @@ class JobRequest(Wire):
     policy: Policy = Policy()
     one_call: bool = False
     sparing: bool = False
+    claimed: bool = False
+
+    @property
+    def late(self) -> bool:
+        """Whether it was so long on its way that GitHub is asked about the job first."""
+        return self.delivered_at - self.queued_at > timedelta(minutes=1)
 
 
 class JobEvent(Wire):

@@ -12,12 +12,14 @@ class Dealings:
 
     `asked` is the attempt that the last claim was for, `known` whether there was a pool to hear
     it, `waited` whether it said that the job has been patient already. `answer` is used up by
-    the order that follows it. `strays` are members that came too late, and go back.
+    the order that follows it. `strays` are members that came too late, and go back. While the first
+    claim is `awaited`, somebody else may have sent it.
     """
 
     asked: int = 0
     asked_at: datetime | None = None
     waited: bool = False
+    awaited: bool = False
     known: bool = False
     ever_known: bool = False
     parted: bool = False
@@ -28,10 +30,15 @@ class Dealings:
     members: set[str] = field(default_factory=set)
     told: set[int] = field(default_factory=set)
 
+    def expect(self, now: datetime) -> None:
+        """Expect an answer to a first claim that who started the lifecycle sends."""
+        self.note_asked(1, now, waited=False)
+        self.awaited = True
+
     def note_asked(self, attempt: int, now: datetime, *, waited: bool) -> None:
         """Take in that a claim goes out; its answer may come before it is known to have arrived."""
         self.asked, self.asked_at, self.waited = attempt, now, waited
-        self.answer, self.settled, self.known = None, False, True
+        self.answer, self.settled, self.known, self.awaited = None, False, True, False
 
     def note_heard(self, now: datetime, *, known: bool) -> None:
         """Take in whether there was a pool to hear a claim: from then on it may answer."""
@@ -41,8 +48,10 @@ class Dealings:
         """Take one answer in; a repeat changes nothing, and what came too late is a stray."""
         if answer.kind == "booked":
             self.booked = answer
+        elif answer.kind == "absent":
+            self.known, self.awaited = self.known and not self.awaited, False
         elif answer.attempt == self.asked and not self.settled and self._news(answer):
-            self.answer = answer
+            self.answer, self.ever_known, self.awaited = answer, True, False
         elif answer.kind == "assigned" and lot(answer) not in self.members:
             self.strays.append(answer)
             self.members.add(lot(answer))

@@ -50,10 +50,11 @@ class PoolAnswer(Wire):
               claim again
     none      nothing warm is free: go the cold way; `reason` says why, for people
     booked    without a claim: one of the pool's listening members has the job
+    absent    from who claimed for the lifecycle: nobody keeps such a pool
     `wake` is the address at which a hot member waits. `cache` is a volume leased to the attempt.
     """
 
-    kind: Literal["assigned", "patient", "none", "booked"]
+    kind: Literal["assigned", "patient", "none", "booked", "absent"]
     job_id: int
     attempt: int
     pool: str

@@ -17,6 +17,7 @@ NAME = "warm"
 # What a pool makes of a claim; without a word most often nothing else goes wrong either.
 ANSWERS = ("assigned", "assigned", "assigned", "none", "silent", "patient")
 DELAYS = (0.05, 0.05, 0.05, 2.0, 4.0)
+LOST = 0.1
 TIERS: tuple[Tier, ...] = ("hot", "stopped")
 
 
@@ -52,6 +53,14 @@ class Pool:
         if self.there:
             self._clock.after(self._rng.choice(DELAYS), lambda: self._answer(claim))
         return self.there
+
+    def claim_for(self, claim: PoolClaim) -> None:
+        """Hear a claim from whoever started the lifecycle, who may have died before."""
+        if self._rng.random() < LOST:
+            return
+        if not self.claim(claim):
+            told = PoolAnswer(kind="absent", job_id=claim.job_id, attempt=1, pool=NAME)
+            self._lifecycles[claim.job_id].hear_pool(told)
 
     def leave(self, leave: PoolLeave) -> bool:
         """Hear what a lifecycle has no use for."""

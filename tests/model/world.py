@@ -5,7 +5,7 @@ import random
 from collections.abc import Callable
 from datetime import datetime, timedelta
 
-from runs_fleet import names
+from runs_fleet import claiming, names
 from runs_fleet.models import (
     JobEvent,
     JobRequest,
@@ -58,6 +58,7 @@ class World:
         self.open = 0
         # Lifecycles that began long ago go on making their runners in two calls.
         self.one_call = seed % 4 > 0
+        self.claims = seed % 5 > 1
         self.github.on_rerun = self._run_again
         for job_id in range(1, self.rng.choice(JOBS) + 1):
             self._plan(self._job(job_id))
@@ -113,7 +114,7 @@ class World:
             lifecycle.cancel()
 
     def _request(self, job: Job, queued_at: datetime) -> JobRequest:
-        return JobRequest(
+        request = JobRequest(
             job_id=job.job_id,
             run_id=1,
             run_attempt=job.attempt,
@@ -127,6 +128,8 @@ class World:
             policy=POLICY if self.outside.pool is None else PATIENT,
             one_call=self.one_call,
         )
+        claimed = self.claims and claiming.sent_for(request)
+        return request.model_copy(update={"claimed": claimed})
 
     def _start(self, request: JobRequest) -> None:
         self.log("begins", request.job_id)
@@ -134,6 +137,8 @@ class World:
         self.lifecycles[request.job_id] = lifecycle
         for event in self.early.pop(request.job_id, []):
             lifecycle.hear_github(event)
+        if request.claimed:
+            self.pool.claim_for(claiming.initial(request, self.clock.now))
 
     def _run_again(self, lost: Job) -> None:
         self.log("runs again", lost.job_id)

@@ -64,12 +64,22 @@ async def completed_in_a_cluster(stage: Stage) -> Job:
 
 async def given_a_warm_machine(stage: Stage) -> Job:
     """Take the machine that a pool has assigned."""
+    return await _warm(stage, claimed=False)
+
+
+async def given_what_was_claimed_for_it(stage: Stage) -> Job:
+    """Take the machine for which the lifecycle did not have to ask."""
+    return await _warm(stage, claimed=True)
+
+
+async def _warm(stage: Stage, *, claimed: bool) -> Job:
     pool = await stage.temporal.start_workflow(
         SilentPool.run, id=names.pool("ec2", "warm"), task_queue=stage.queue
     )
     asked = QUICK.model_copy(update={"pool_patience": timedelta(minutes=1)})
-    job = await stage.start(policy=asked, spec=RunnerSpec(pool="warm"))
-    await eventually(lambda: pool.query(SilentPool.claims))
+    job = await stage.start(policy=asked, spec=RunnerSpec(pool="warm"), claimed=claimed)
+    if not claimed:
+        await eventually(lambda: pool.query(SilentPool.claims))
     answer = PoolAnswer(
         kind="assigned",
         job_id=job.job_id,
@@ -241,6 +251,7 @@ ENDS: dict[Scenario, str] = {
     completed: "completed",
     completed_in_a_cluster: "completed",
     given_a_warm_machine: "completed",
+    given_what_was_claimed_for_it: "completed",
     failed: "completed",
     cancelled_before_create: "cancelled",
     cancelled_during_create: "cancelled",

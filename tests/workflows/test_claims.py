@@ -235,3 +235,40 @@ async def test_a_cache_whose_runner_did_not_say_that_it_ended_may_still_be_in_us
     await job.outcome()
     [gone] = await pool.left()
     assert (gone.member, gone.gone, gone.running) == ("cache-1", True, True)
+
+
+async def test_a_lifecycle_that_was_claimed_for_takes_the_answer_and_does_not_claim(
+    begin: Start, pool: Pool, provider: MemoryProvider
+) -> None:
+    job = await begin(claimed=True)
+    await pool.assigns(job)
+    await job.runs_to_its_end()
+    assert (await job.outcome()).machine == MACHINE
+    assert await pool.handle.query(SilentPool.claims) == []
+    assert provider.orders == []
+    [left] = await pool.left()
+    assert (left.member, left.gone, left.final) == (MEMBER, True, True)
+
+
+async def test_a_lifecycle_whose_pool_nobody_keeps_buys_at_once_and_tells_nobody(
+    begin: Start, pool: Pool, provider: MemoryProvider
+) -> None:
+    job = await begin(claimed=True)
+    await pool.answers(job, kind="absent")
+    await job.runs_to_its_end()
+    await job.outcome()
+    assert len(provider.orders) == 1
+    assert await pool.handle.query(SilentPool.claims) == []
+    assert await pool.left() == []
+
+
+async def test_a_lifecycle_that_nobody_claimed_for_after_all_claims_by_itself(
+    begin: Start, pool: Pool, provider: MemoryProvider
+) -> None:
+    job = await begin(claimed=True)
+    claim = await pool.heard()
+    assert (claim.job_id, claim.attempt, claim.waited) == (job.job_id, 1, False)
+    await pool.assigns(job)
+    await job.runs_to_its_end()
+    assert (await job.outcome()).machine == MACHINE
+    assert provider.orders == []
