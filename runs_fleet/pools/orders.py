@@ -171,10 +171,12 @@ def _registrations(state: PoolState, now: datetime) -> list[MemberRegistration]:
 
 
 def _survey(state: PoolState) -> PoolSurvey:
+    listens = state.definition.listening is not None
     unmarked = [each.status for each in state.strangers.values() if not each.status.runner]
+    poke = [status.wake for status in unmarked if listens]
     return PoolSurvey(
         pool=state.definition.name,
         spec=state.definition.spec,
-        poke=tuple(status.wake for status in unmarked if status.wake),
+        poke=tuple(address for address in poke if address),
         watched=watched(state),
     )

@@ -2,9 +2,8 @@
 
 A manager that was terminated leaves machines behind that its successor does not know. They count
 against `max` from the start. One without a runner's mark is adopted only when it was seen so in
-two surveys a minute apart: by then whoever was given it has marked it. One that runs may listen,
-or have listened before the definition was changed, and have a job without a mark: its agent has to
-say that it stands by.
+two surveys a minute apart: by then whoever was given it has marked it. Where members listen, one
+that runs may have a job without a mark, so its agent has to say that it stands by.
 """
 
 from collections.abc import Iterator
@@ -118,7 +117,8 @@ def _free(state: PoolState, known: Stranger, now: datetime) -> bool:
     shown_at = state.shown_at or now
     if status.runner or shown_at - known.seen_at < state.adopted_after:
         return False
-    return status.state != "running" or known.heard
+    proven = state.definition.listening is None or status.state != "running"
+    return proven or known.heard
 
 
 def adopted(status: MemberStatus, now: datetime) -> Member:

@@ -177,12 +177,9 @@ def test_a_claimed_member_is_left_to_its_lifecycle_until_its_machine_is_gone() -
     assert world.removed == []
 
 
-@pytest.mark.parametrize("listening", [LISTENING, None])
-def test_a_running_stranger_has_to_say_that_it_stands_by(listening: Listening | None) -> None:
+def test_where_members_listen_a_running_stranger_has_to_say_that_it_stands_by() -> None:
     before = warm(targets=Targets(hot=1), max=2, listening=LISTENING)
     [machine] = before.machines.values()
-    machine.busy = True
-    before.definition = before.definition.model_copy(update={"listening": listening})
     before.begin()
     before.obeys(turns=10, step=61)
     pokes = [

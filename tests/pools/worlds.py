@@ -1,6 +1,5 @@
 """A pool's manager, its cloud and its jobs, small enough to be tried in thousands of ways."""
 
-from collections.abc import Collection
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -68,7 +67,7 @@ def asked(arch: Arch) -> RunnerSpec:
 
 @dataclass
 class CloudMachine:
-    """One machine as the cloud has it; a busy one has a job of which no mark tells."""
+    """One machine as the cloud has it."""
 
     member: str
     machine_id: str
@@ -77,7 +76,6 @@ class CloudMachine:
     state: str = "running"
     runner: str = ""
     greeted: bool = False
-    busy: bool = False
 
 
 @dataclass
@@ -175,8 +173,7 @@ class World:
                 membership.stopped(self.state, call.member, None, self.now)
             case MemberRelease():
                 self._remove(call, failure)
-            case (PoolSurvey(poke=poke), facts):
-                self._ring(poke)
+            case (PoolSurvey(), facts):
                 told = Failure(failure, "away") if failure else facts
                 surveys.surveyed(self.state, told, self.now)
 
@@ -185,13 +182,6 @@ class World:
         self.machines[member].greeted = True
         report = RunnerReport(runner=member, kind="standing_by", at=self.now)
         membership.reported(self.state, report, self.now)
-
-    def _ring(self, addresses: Collection[str]) -> None:
-        """Wake agents: who stands by says so."""
-        for each in self.machines.values():
-            stands_by = each.greeted and not each.runner and not each.busy
-            if stands_by and _address(each.member) in addresses:
-                self.greet(each.member)
 
     def obeys(self, turns: int = 60, step: float = 5) -> None:
         """Let everything go well for a while."""
@@ -229,7 +219,7 @@ class World:
                     "state": each.state,
                     "spec_hash": each.spec_hash,
                     "runner": each.runner,
-                    "wake": _address(each.member),
+                    "wake": f"queue-{each.member}",
                     "launched_at": each.made_at,
                 }
             )
@@ -241,7 +231,7 @@ class World:
         if failure not in ("NoCapacity", "Refused"):
             self.makes(order)
         told: MemberLaunched | Failure = MemberLaunched(
-            machine=Machine(machine_id=f"i-{order.member}"), wake=_address(order.member)
+            machine=Machine(machine_id=f"i-{order.member}"), wake=f"queue-{order.member}"
         )
         told = Failure(failure, "as it happens") if failure else told
         membership.launched(self.state, order.member, told, self.now)
@@ -273,7 +263,3 @@ class World:
             self.unmarked[answer.member] = self.now
         else:
             self.gives_back(answer)
-
-
-def _address(member: str) -> str:
-    return f"queue-{member}"
