@@ -103,10 +103,7 @@ class Pool:
         return [] if isinstance(found, bool) else found
 
     async def agents_stand_by(self) -> None:
-        """Have the agents of new machines, and of those that were asked, say that they stand by."""
-        for made in self.ports.warm.answering():
-            if made.order.pool == self.name and not made.runner:
-                await self.says_agent(made.order.member, "standing_by")
+        """Have the agents of new machines say that they stand by."""
         for made in list(self.ports.warm.machines.values()):
             if made.order.pool == self.name and made.order.member not in self.greeted:
                 self.greeted.add(made.order.member)

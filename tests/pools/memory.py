@@ -38,7 +38,6 @@ class MemoryWarm:
     taken: list[str] = field(default_factory=list)
     removed: list[str] = field(default_factory=list)
     woken: list[str] = field(default_factory=list)
-    woken_lately: list[str] = field(default_factory=list)
     errors: deque[FleetError] = field(default_factory=deque)
     gate: threading.Event = field(default_factory=threading.Event)
     refuses_to_start: FleetError | None = None
@@ -104,17 +103,11 @@ class MemoryWarm:
 
     def wake(self, address: str) -> None:
         self.woken.append(address)
-        self.woken_lately.append(address)
 
     @property
     def alive(self) -> list[WarmMachine]:
         """The machines that would still be paid for."""
         return [each for each in list(self.machines.values()) if each.state != "gone"]
-
-    def answering(self) -> list[WarmMachine]:
-        """Take the machines whose agents were woken since somebody looked."""
-        woken, self.woken_lately = set(self.woken_lately), []
-        return [each for each in self.alive if f"queue-{each.machine_id}" in woken]
 
     def _of(self, machine_id: str) -> WarmMachine:
         return next(each for each in self.machines.values() if each.machine_id == machine_id)
