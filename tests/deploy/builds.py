@@ -148,19 +148,7 @@ class Site:
         """Do what docs/operations.md says, as soon as the server knows the build."""
         await eventually(lambda: self._made_current(build))
         # The answer comes before every task queue has heard of it.
-        for kind in KINDS:
-            await eventually(partial(self._routed, kind, build), what=f"{kind} to {build}")
-
-    async def _routed(self, kind: "TaskQueueType.ValueType", build: str) -> bool:
-        """Ask the task queue itself: the deployment may say for minutes that it is under way."""
-        asked = DescribeTaskQueueRequest(
-            namespace=self.temporal.namespace,
-            task_queue=TaskQueue(name=self.queue),
-            task_queue_type=kind,
-        )
-        told = await self.temporal.workflow_service.describe_task_queue(asked)
-        current = told.versioning_info.current_deployment_version
-        return (current.deployment_name, current.build_id) == (self.deployment, build)
+        await routed(self.temporal, self.queue, self.deployment, build)
 
     async def _made_current(self, build: str) -> bool:
         current = ["deployment", "set-current-version", "--yes", "--build-id", build]
@@ -208,3 +196,21 @@ async def build_of(handle: WorkflowHandle[Any, Any]) -> str:
     described = await handle.describe()
     told = described.raw_description.workflow_execution_info.versioning_info
     return told.deployment_version.build_id
+
+
+async def routed(temporal: Client, queue: str, deployment: str, build: str) -> None:
+    """Wait until a task queue itself has heard which build is current.
+
+    The deployment may say for minutes that this is under way.
+    """
+
+    async def current(kind: "TaskQueueType.ValueType") -> bool:
+        asked = DescribeTaskQueueRequest(
+            namespace=temporal.namespace, task_queue=TaskQueue(name=queue), task_queue_type=kind
+        )
+        told = await temporal.workflow_service.describe_task_queue(asked)
+        version = told.versioning_info.current_deployment_version
+        return (version.deployment_name, version.build_id) == (deployment, build)
+
+    for kind in KINDS:
+        await eventually(partial(current, kind), what=f"task queue type {kind} of build {build}")
