@@ -10,12 +10,13 @@ from temporalio.client import Client, WorkflowHandle
 
 from intake.intake import Intake
 from intake.requests import Routing
-from runs_fleet import labels, names
+from runs_fleet import names
 from runs_fleet.github.events import JobMoved, JobQueued
-from runs_fleet.models import JobEvent, JobRequest, Policy, RunnerSpec, Scope
+from runs_fleet.models import JobEvent, JobRequest, Policy, RunnerSpec
 from runs_fleet.pools.definition import PoolDefinition
 from runs_fleet.pools.state import PoolState
 from runs_fleet.pools.wire import PoolAnswer, PoolClaim
+from tests.intake.events import queued
 from tests.lifecycles import eventually
 from workflows.pool_manager import PoolManager
 
@@ -40,23 +41,8 @@ class Door:
     def job(self, pool: str | None = None, *, delay: timedelta = timedelta()) -> JobQueued:
         """Think of a job of the pool, or of another one."""
         label = f"runs-fleet/cpu=4/pool={pool or self.pool}"
-        asked = labels.parse([label])
-        assert asked is not None
         self.jobs.append(uuid4().int >> 75)
-        return JobQueued(
-            job_id=self.jobs[-1],
-            run_id=11,
-            run_attempt=1,
-            scope=Scope(repo="octo-org/app"),
-            name="build",
-            workflow="CI",
-            labels=(label,),
-            url="https://github.com/octo-org/app",
-            queued_at=NOW - delay,
-            delivered_at=NOW,
-            delivery="4d8ed510",
-            asked=asked,
-        )
+        return queued(self.jobs[-1], label=label, queued_at=NOW - delay, delivered_at=NOW)
 
     async def claims(self) -> Sequence[PoolClaim]:
         """Tell what the pool was asked."""

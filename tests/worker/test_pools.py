@@ -55,6 +55,12 @@ class Keeping:
         status: PoolStatus = await handle.query(PoolManager.status)
         return status
 
+    async def configured(self, definition: PoolDefinition) -> None:
+        """Give a pool a definition as an operator does."""
+        handle = self.temporal.get_workflow_handle(names.pool("ec2", definition.name))
+        settings = PoolSettings(definition=definition, by="ops")
+        await handle.execute_update(PoolManager.configure, settings)
+
     async def is_there(self, name: str) -> bool:
         """Tell whether a pool is kept."""
         query = f'WorkflowId="{names.pool("ec2", name)}"'
@@ -92,24 +98,20 @@ async def test_a_manager_is_told_of_another_definition(kept: Keeping) -> None:
     assert (changed.by, changed.reason) == ("store 0", f"max: {before.max} -> 3")
 
 
-async def test_what_an_operator_has_configured_holds(kept: Keeping, temporal: Client) -> None:
+async def test_what_an_operator_has_configured_holds(kept: Keeping) -> None:
     mine = kept.one()
     keeper = kept.keeper(MemoryPoolStore([mine]))
     await keeper.turn()
-    settings = PoolSettings(definition=mine.model_copy(update={"max": 2}), by="ops")
-    handle = temporal.get_workflow_handle(names.pool("ec2", mine.name))
-    await handle.execute_update(PoolManager.configure, settings)
+    await kept.configured(mine.model_copy(update={"max": 2}))
     await keeper.turn()
     assert (await kept.status(mine.name)).definition.max == 2
 
 
-async def test_it_holds_when_the_worker_begins_anew(kept: Keeping, temporal: Client) -> None:
+async def test_it_holds_when_the_worker_begins_anew(kept: Keeping) -> None:
     mine = kept.one()
     store = MemoryPoolStore([mine])
     await kept.keeper(store).turn()
-    settings = PoolSettings(definition=mine.model_copy(update={"max": 2}), by="ops")
-    handle = temporal.get_workflow_handle(names.pool("ec2", mine.name))
-    await handle.execute_update(PoolManager.configure, settings)
+    await kept.configured(mine.model_copy(update={"max": 2}))
     await kept.keeper(store).turn()
     assert (await kept.status(mine.name)).definition.max == 2
     store.put(mine.model_copy(update={"max": 3}))
@@ -132,14 +134,12 @@ async def test_a_pool_that_an_operator_has_begun_boots_as_the_workers_machines_d
 
 
 async def test_a_worker_with_other_limits_tells_a_pool_that_runs_and_leaves_its_definition(
-    kept: Keeping, temporal: Client
+    kept: Keeping,
 ) -> None:
     mine = kept.one()
     store = MemoryPoolStore([mine])
     await kept.keeper(store).turn()
-    settings = PoolSettings(definition=mine.model_copy(update={"max": 2}), by="ops")
-    handle = temporal.get_workflow_handle(names.pool("ec2", mine.name))
-    await handle.execute_update(PoolManager.configure, settings)
+    await kept.configured(mine.model_copy(update={"max": 2}))
     keeper = kept.keeper(store)
     keeper.fleet_policy = Policy(max_runtime=timedelta(hours=20))
     await keeper.turn()
