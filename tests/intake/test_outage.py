@@ -104,9 +104,7 @@ async def site(aws: Clients, tmp_path: Path) -> AsyncIterator[Site]:
         client = await Client.connect(server.address, data_converter=pydantic_data_converter)
         await attributes.ensure(client)
         endpoint = aws.sqs.meta.endpoint_url
-        # Not how fast the queue is on a busy machine is tried here, but that nothing gets lost.
-        outbox = SqsOutbox(sender(session(), pool=4, endpoint=endpoint), url)
-        spool = Spool(outbox, limit=20)
+        spool = Spool(SqsOutbox(sender(session(), pool=4, endpoint=endpoint), url))
         door = SpooledDoor(BoundedDoor(Intake(Routing(), client=client)), spool)
         transport = httpx.ASGITransport(create_app(door, secrets=[SecretStr(NEWEST)]))
         relay = Relay(
