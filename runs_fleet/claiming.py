@@ -2,7 +2,7 @@
 
 Before a new attempt is ordered the pool is asked for a warm member. It answers at once; no answer
 within the job's patience means the cold way. Who starts the lifecycle sends its first claim, which
-saves a burst a third of what a claim costs; if that does not come, the lifecycle claims by itself.
+spares a signal between workflows and a task; if it does not come, the lifecycle claims by itself.
 """
 
 from dataclasses import dataclass
